@@ -1,0 +1,155 @@
+"""The bytes of one file of the landing zone: as they are, or out of gzip or zstd, told by their first bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+import zstandard
+
+GZIP_MAGIC = b"\x1f\x8b"
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+# Compressions that are told by name rather than read as broken lines.
+OTHER_MAGICS = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip", b"\x04\x22\x4d\x18": "lz4"}
+
+# Fits a processor's cache, so that reading the records finds it there.
+CHUNK_BYTES = 64 * 1024
+# A zstd block of 4 bytes can hold 128 KiB: a piece of this size gives 8 MiB at most.
+ZSTD_PIECE_BYTES = 256
+# What zstd's levels up to 21 ask for; a frame can ask for gigabytes.
+ZSTD_WINDOW_BYTES = 64 * 1024 * 1024
+# Real event files shrink 5 to 50 times. Behind the first GiB, 200 times is a bomb.
+BOMB_BYTES = 1 << 30
+BOMB_RATIO = 200
+
+
+class FileBytes:
+    """One file, read once: its content in chunks, and what it was afterwards.
+
+    `size` and `checksum` are those of the file as it lies there (compressed); `problem` is a sentence when its
+    compression is broken or not known, `expands_too_far` tells a decompression bomb.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.size = 0
+        self.problem: str | None = None
+        self.expands_too_far = False
+        self.unknown_compression: str | None = None
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of what was read so far, in hex."""
+        return self._digest.hexdigest()
+
+    def chunks(self) -> Iterator[bytes]:
+        """The content, decompressed, in chunks of bounded size; reads the file to its end in any case."""
+        first = self._read()
+        self.unknown_compression = next((name for magic, name in OTHER_MAGICS.items() if first.startswith(magic)), None)
+        if self.unknown_compression:
+            self.problem = f"The file is {self.unknown_compression}, which is not read: use gzip, zstd or none."
+        elif first.startswith(GZIP_MAGIC):
+            yield from self._bounded(self._gunzip(first))
+        elif first.startswith(ZSTD_MAGIC):
+            yield from self._bounded(self._unzstd(first))
+        else:
+            while first:
+                yield first
+                first = self._read()
+        self.exhaust()
+
+    def exhaust(self) -> None:
+        """Read what is left, for size and checksum only."""
+        while self._read():
+            pass
+
+    def _read(self) -> bytes:
+        data = self._file.read(CHUNK_BYTES)
+        self.size += len(data)
+        self._digest.update(data)
+        return data
+
+    def _bounded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """`chunks` in portions worth reading, until they turn out to be a bomb."""
+        expanded = 0
+        for chunk in _gathered(chunks):
+            expanded += len(chunk)
+            if expanded > BOMB_BYTES and expanded > BOMB_RATIO * self.size:
+                self.expands_too_far = True
+                self.problem = f"The file expands more than {BOMB_RATIO} times: reading stopped after {expanded} bytes."
+                return
+            yield chunk
+
+    def _gunzip(self, data: bytes) -> Iterator[bytes]:
+        """Every member of a gzip file; zeros behind the last one are padding."""
+        while data := data.lstrip(b"\0") or self._read().lstrip(b"\0"):
+            member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            while not member.eof:
+                try:
+                    chunk = member.decompress(data, CHUNK_BYTES)
+                except zlib.error as error:
+                    self.problem = f"The gzip is damaged ({error}): what stood before is landed."
+                    return
+                if chunk:
+                    yield chunk
+                data = member.unconsumed_tail or (b"" if member.eof else self._read())
+                if not data and not member.eof:
+                    self.problem = "The gzip ends early: what stood before its end is landed."
+                    return
+            data = member.unused_data
+
+    def _unzstd(self, data: bytes) -> Iterator[bytes]:
+        """Every frame of a zstd file."""
+        decompressor = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES)
+        pieces = _Pieces(data, self._read)
+        while piece := pieces.next():
+            frame = decompressor.decompressobj()
+            while True:
+                try:
+                    chunk = frame.decompress(piece)
+                except zstandard.ZstdError as error:
+                    self.problem = f"The zstd cannot be read ({error}): what stood before is landed."
+                    return
+                if chunk:
+                    yield chunk
+                if frame.eof:
+                    pieces.give_back(frame.unused_data)
+                    break
+                if not (piece := pieces.next()):
+                    self.problem = "The zstd ends early: what stood before its end is landed."
+                    return
+
+
+def _gathered(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    held, size = [], 0
+    for chunk in chunks:
+        held.append(chunk)
+        size += len(chunk)
+        if size >= CHUNK_BYTES:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)
+
+
+class _Pieces:
+    """Small pieces of compressed data, so that what they expand to stays small."""
+
+    def __init__(self, data: bytes, read: Callable[[], bytes]) -> None:
+        self._data, self._position, self._read, self._returned = data, 0, read, b""
+
+    def next(self) -> bytes:
+        if self._returned:
+            returned, self._returned = self._returned, b""
+            return returned
+        if self._position >= len(self._data):
+            self._data, self._position = self._read(), 0
+        piece = self._data[self._position : self._position + ZSTD_PIECE_BYTES]
+        self._position += ZSTD_PIECE_BYTES
+        return piece
+
+    def give_back(self, rest: bytes) -> None:
+        self._returned = rest

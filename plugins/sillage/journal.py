@@ -1,0 +1,107 @@
+"""The only writer of `ops.*`, the file ledger of landing.py aside: runs, their hours, the writer's turn, and what each stage did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from psycopg2.extensions import cursor as Cursor
+
+from .window import Window
+
+EVERYTHING = "all"
+
+
+class NotTheWriterError(RuntimeError):
+    """A stage ran without holding the writer's turn: the message says who holds it and what to clear."""
+
+
+def begin_run(cursor: Cursor, run_id: str, window: Window, recompute: str | None = None) -> None:
+    """Note that `run_id` works on `window`, and recomputes one delivery (its id), all (EVERYTHING) or none.
+
+    A run that is tried again begins anew.
+    """
+    cursor.execute(
+        "insert into ops.run (run_id, window_start, window_end, state) values (%s, %s, %s, 'running')"
+        " on conflict (run_id) do update set window_start = excluded.window_start, window_end = excluded.window_end,"
+        " state = 'running', started_at = now(), ended_at = null, message = null",
+        (run_id, window.start, window.end),
+    )
+    cursor.execute("delete from ops.run_window where run_id = %s", (run_id,))
+    cursor.execute("delete from ops.recompute where run_id = %s", (run_id,))
+    if recompute:
+        delivery = None if recompute == EVERYTHING else recompute
+        cursor.execute("insert into ops.recompute (run_id, delivery_id) values (%s, %s)", (run_id, delivery))
+
+
+def set_run_windows(cursor: Cursor, run_id: str, asked: Window, late_hours: Iterable[datetime]) -> None:
+    """Note which hours `run_id` takes: every hour of `asked`, and the late older ones. A second try replaces the first's."""
+    cursor.execute("delete from ops.run_window where run_id = %s", (run_id,))
+    rows = [(run_id, hour.start, False) for hour in asked.hours()]
+    rows += [(run_id, start, True) for start in late_hours]
+    cursor.executemany("insert into ops.run_window (run_id, window_start, is_late) values (%s, %s, %s)", rows)
+
+
+def end_run(cursor: Cursor, run_id: str, state: str, message: str) -> None:
+    """Note how `run_id` ended: `state` is published or failed, `message` one sentence."""
+    cursor.execute(
+        "update ops.run set state = %s, ended_at = now(), message = %s where run_id = %s", (state, message, run_id)
+    )
+
+
+def take_turn(cursor: Cursor, run_id: str) -> str | None:
+    """Take the writer's turn for `run_id` if it is free or already its own; else give the run that holds it."""
+    # Whoever only asks must not wait for a holder that is publishing, which keeps the row locked.
+    for lock in ("", " for update"):
+        cursor.execute("select run_id from ops.writer" + lock)
+        (holder,) = cursor.fetchone() or (None,)
+        if holder not in (None, run_id):
+            return str(holder)
+    cursor.execute("update ops.writer set run_id = %s, acquired_at = now()", (run_id,))
+    return None
+
+
+def end_turn(cursor: Cursor, run_id: str) -> bool:
+    """Give the writer's turn back; False when `run_id` did not hold it. Also frees the turn of a run known to be dead."""
+    cursor.execute("update ops.writer set run_id = null, acquired_at = null where run_id = %s", (run_id,))
+    return bool(cursor.rowcount)
+
+
+def assert_turn(cursor: Cursor, run_id: str) -> None:
+    """Raise NotTheWriterError unless `run_id` holds the writer's turn."""
+    cursor.execute("select run_id from ops.writer")
+    (holder,) = cursor.fetchone() or (None,)
+    if holder != run_id:
+        raise NotTheWriterError(
+            f"Run {run_id} does not hold the writer's turn ({holder or 'nobody'} does), so its tables in schema work may be"
+            " another run's: clear the whole run, not one of its tasks."
+        )
+
+
+def write(
+    cursor: Cursor, run_id: str, stage: str, state: str, message: str, counts: Mapping[str, object] | None = None
+) -> None:
+    """One journal entry: `state` is started, succeeded or failed; `message` is a sentence; `counts` its figures."""
+    cursor.execute(
+        "insert into ops.journal (run_id, stage, state, message, counts) values (%s, %s, %s, %s, %s)",
+        (run_id, stage, state, message, json.dumps(counts or {})),
+    )
+
+
+def record_quality(cursor: Cursor, run_id: str, boundary: str, rows: Iterable[Mapping[str, object]]) -> None:
+    """Note what every rule of `boundary` found in `run_id`, in place of what an earlier try of the run noted.
+
+    `rows` hold the columns of ops.quality_result by name, `observed` as a JSON-ready object, and no row values.
+    """
+    cursor.execute("delete from ops.quality_result where run_id = %s and boundary = %s", (run_id, boundary))
+    cursor.executemany(
+        "insert into ops.quality_result (run_id, boundary, suite, table_name, rule, severity, is_success, window_start,"
+        " window_end, element_count, unexpected_count, observed, message) values (%(run_id)s, %(boundary)s, %(suite)s,"
+        " %(table_name)s, %(rule)s, %(severity)s, %(is_success)s, %(window_start)s, %(window_end)s, %(element_count)s,"
+        " %(unexpected_count)s, %(observed)s, %(message)s)",
+        [
+            {**row, "run_id": run_id, "boundary": boundary, "observed": json.dumps(row["observed"], default=str)}
+            for row in rows
+        ],
+    )

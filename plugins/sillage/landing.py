@@ -1,0 +1,292 @@
+"""A window of the landing zone into raw.*: every record becomes a row or a rejected record, every file a ledger entry.
+
+One transaction per source and hour holds the rows, the rejected records and the ledger. Files that the ledger knows
+unchanged are left alone; changed and vanished ones have exactly their rows replaced or removed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from . import instants, journal, ledger, rejection, user_agents
+from .decompression import FileBytes
+from .framing import KEPT_BYTES, Broken, Framer, Record
+from .landing_report import HourReport, LandingReport
+from .landing_zone import Found, LandingError, UnreadableError, Zone, days_of, open_zone
+from .loader import Loader
+from .rejection import Rejected
+from .sources import Source, Splitter, registry
+from .warehouse import connect, transaction
+from .window import Window, label
+
+__all__ = ["LandingError", "LandingReport", "land"]
+
+log = logging.getLogger(__name__)
+
+# Clocks of providers run ahead by seconds, of devices by hours; more than a day is a broken time. Counted from the end
+# of the hour of arrival, not from now, so that a rerun judges the same.
+FUTURE_LIMIT = 24 * instants.HOUR
+# A disk tells a file's time in nanoseconds, the same disk behind a URL as a rounded fraction of a second.
+SAME_TIME = timedelta(milliseconds=1)
+
+
+def land(
+    url: str,
+    landing_zone: str,
+    run_id: str,
+    window: Window,
+    *,
+    late_hours: int = 48,
+    force: bool = False,
+    rejected_share_limit: float = 0.5,
+    rejected_count_limit: int = 1000,
+) -> LandingReport:
+    """Land the hours of `window`, and those up to `late_hours` before it whose folders gained files, for run `run_id`.
+
+    `url` is the warehouse, `landing_zone` a folder or a URL. `force` reads every file of `window` again, as after a fix
+    of a reader. Gives what was done. Raises LandingError when the zone cannot be used, when a file cannot be read
+    (UnreadableError), and, after all was landed, when a source has more than `rejected_count_limit` rejected records in
+    the run's hours and they are more than `rejected_share_limit` of its records.
+    """
+    zone = open_zone(landing_zone)
+    report = LandingReport(unread_folders=[name for name in zone.folders() if name not in registry()])
+    with connect(url) as connection:
+        with transaction(connection) as cursor:
+            for name in registry():
+                cursor.execute("select raw.ensure_source(%s)", (name,))
+            lookback = window.start - timedelta(hours=late_hours)
+            late = ledger.unpublished_late_hours(cursor, lookback, window.start)
+            expired = ledger.expired_hours(cursor, Window(lookback, window.end))
+        _assert_kept(expired, window)
+        for source in registry().values():
+            for hour, folders in _hours(connection, zone, source, lookback, window):
+                if hour in expired:
+                    continue
+                landing = _HourLanding(connection, zone, source, hour, run_id)
+                done = landing.land(folders, is_late=hour < window.start, force=force)
+                if done is not None:
+                    report.hours.append(done)
+                    late |= {hour} if hour < window.start else set()
+        with transaction(connection) as cursor:
+            journal.assert_turn(cursor, run_id)
+            _assert_complete(cursor, [*(hour.start for hour in window.hours()), *late])
+            journal.set_run_windows(cursor, run_id, window, sorted(late))
+            report.late_hours = sorted(late)
+            crowd = ledger.rejected_crowd(
+                cursor, [*(hour.start for hour in window.hours()), *late], rejected_share_limit, rejected_count_limit
+            )
+    if crowd:
+        raise LandingError(crowd)
+    return report
+
+
+def _assert_kept(expired: set[datetime], window: Window) -> None:
+    """Raise LandingError where the run is asked for an hour whose events retention has dropped: they would count twice."""
+    asked = sorted(hour for hour in expired if hour >= window.start)
+    if asked:
+        raise LandingError(
+            f"The hour {label(asked[0])} cannot be run again: tracking logs of it were dropped by retention (setting"
+            " SILLAGE_TRACKING_DAYS), and its events would be counted twice. Its statistics stand; leave the hour out."
+        )
+
+
+def _assert_complete(cursor: Cursor, hours: list[datetime]) -> None:
+    """Raise LandingError where raw lacks rows of the run's hours: their events would be taken for vanished."""
+    dropped = ledger.dropped_files(cursor, hours)
+    if dropped:
+        hour, path = dropped[0]
+        raise LandingError(
+            f"The hour {label(hour)} cannot be run again as it is: retention has dropped the records of {path} from raw"
+            f" ({len(dropped)} file(s) in all; setting SILLAGE_RAW_DAYS), and its events would be lost. Put the file back into"
+            " the landing zone and run that hour with window_start and window_end, or leave the hour out."
+        )
+
+
+def _hours(
+    connection: Connection, zone: Zone, source: Source, lookback: datetime, window: Window
+) -> Iterator[tuple[datetime, list[str]]]:
+    """The hours to look at, oldest first, with their folders; those of `window` that only the ledger knows too."""
+    span = Window(lookback, window.end)
+    found = zone.hours(source.name, days_of(span))
+    with transaction(connection) as cursor:
+        for hour in ledger.hours(cursor, source.name, window):
+            found.setdefault(hour, [])
+    for hour in sorted(found):
+        if span.start <= hour < span.end:
+            yield hour, found[hour]
+
+
+@dataclass(frozen=True)
+class _HourLanding:
+    """One source's hour, landed in one transaction."""
+
+    connection: Connection
+    zone: Zone
+    source: Source
+    hour: datetime
+    run_id: str
+
+    def land(self, folders: list[str], *, is_late: bool, force: bool) -> HourReport | None:
+        """Bring raw.* in line with what stands in `folders`; None when it already is.
+
+        A late hour only gains: a file that is no longer there is not taken for vanished unless its hour is asked for.
+        """
+        found = sorted((file for folder in folders for file in self.zone.files(folder)), key=lambda file: file.path)
+        with transaction(self.connection) as cursor:
+            known = ledger.entries(cursor, self.source.name, self.hour)
+        touched: list[str] = []
+        news: list[Found] = []
+        for file in found:
+            entry = known.pop(file.path, None)
+            if entry is None:
+                news.append(file)
+            elif self._is_changed(file, entry, is_late=is_late, force=force):
+                news.append(file)
+                touched.append(file.path)
+        # What retention took did not vanish from the hour: _assert_complete says what to do.
+        vanished = [] if is_late else sorted(path for path, entry in known.items() if not entry.is_dropped)
+        if not news and not vanished:
+            return None
+        done = HourReport(self.source.name, self.hour, is_late, len(found) - len(news), len(vanished))
+        with transaction(self.connection) as cursor:
+            journal.assert_turn(cursor, self.run_id)
+            cursor.execute("select ops.ensure_day_partition('raw', %s, %s)", (self.source.name, self.hour))
+            cursor.execute("select ops.ensure_day_partition('ops', 'rejected_record', %s)", (self.hour,))
+            ledger.remove(cursor, self.source.name, self.hour, touched + vanished)
+            self._load(cursor, news, done)
+            journal.write(cursor, self.run_id, "land hour", "succeeded", done.sentence(), done.counts())
+        log.info("%s", done.sentence())
+        for problem in done.problems:
+            log.warning("%s", problem)
+        return done
+
+    def _is_changed(self, file: Found, entry: ledger.Entry, *, is_late: bool, force: bool) -> bool:
+        """Whether `file` is not what the ledger says: in late hours by size and time, in hours asked for by its bytes."""
+        if file.size != entry.size or (file.problem is None) != (entry.checksum != ""):
+            return True
+        if file.problem is not None:
+            return False
+        if is_late:
+            return abs(file.modified_at - entry.modified_at) > SAME_TIME
+        if force or entry.is_dropped:
+            return True
+        with _Readable(self.zone, file) as content:
+            content.exhaust()
+            return content.checksum != entry.checksum
+
+    def _load(self, cursor: Cursor, files: list[Found], done: HourReport) -> None:
+        entries = []
+        with Loader(cursor, self.source.name, self.hour, user_agents.identify) as loader:
+            for file, file_id in zip(files, ledger.new_file_ids(cursor, len(files)), strict=True):
+                loader.begin_file(file_id, file.path)
+                entries.append(self._load_file(loader, file, file_id))
+        for entry in entries:
+            entry.rejected_count += loader.refused[entry.file_id]
+            done.add(entry)
+        done.rejected.update(loader.reasons)
+        ledger.add(cursor, self.source.name, self.hour, self.run_id, entries)
+
+    def _load_file(self, loader: Loader, file: Found, file_id: int) -> ledger.Entry:
+        """Every record of `file` to the loader. Raises UnreadableError when the file cannot be read."""
+        entry = ledger.Entry(file_id, file.path, file.size, "", file.modified_at, problem=file.problem)
+        if file.problem is not None:
+            return entry
+        with _Readable(self.zone, file) as content:
+            framer = Framer(content.chunks())
+            entry.record_count, entry.rejected_count = self._load_records(loader, framer)
+            if content.unknown_compression or content.expands_too_far:
+                reason = rejection.UNKNOWN_COMPRESSION if content.unknown_compression else rejection.EXPANDS_TOO_FAR
+                loader.reject(Broken(framer.line, reason, content.problem or "", b"", content.size))
+                entry.record_count += 1
+                entry.rejected_count += 1
+            content.exhaust()
+            entry.size, entry.checksum = content.size, content.checksum
+            entry.problem = content.problem or framer.problem
+        return entry
+
+    def _load_records(self, loader: Loader, framer: Framer) -> tuple[int, int]:
+        """Gives how many records there were, and how many of them were rejected."""
+        occurred_at, user_agent, add, noted = self.source.occurred_at, self.source.user_agent, loader.add, loader.agents
+        earliest, latest = instants.YEAR_2000, instants.of_datetime(self.hour) + instants.HOUR + FUTURE_LIMIT
+        pieces = framer.records()
+        count = rejected_count = last_line = item = 0
+        for piece in _split(pieces, self.source.records) if self.source.records else pieces:
+            count += 1
+            if isinstance(piece, Broken):
+                rejected_count += 1
+                loader.reject(piece)
+                continue
+            line, raw, record = piece
+            try:
+                moment = occurred_at(record)
+                if moment is not None and not earliest <= moment <= latest:
+                    raise _out_of_range(moment, earliest)
+            except Rejected as answer:
+                rejected_count += 1
+                loader.reject(_refused(line, raw, answer))
+                continue
+            agent = user_agent(record)
+            # An empty agent is one too: no browser sends it.
+            if agent is not None and agent not in noted:
+                loader.note_agent(agent)
+            if line == last_line:
+                item += 1
+            else:
+                last_line, item = line, 0
+            add(line, item, moment, raw)
+        return count, rejected_count
+
+
+def _split(pieces: Iterator[Record | Broken], split: Splitter) -> Iterator[Record | Broken]:
+    """Every record of every document; a document that cannot be split is one broken record."""
+    for piece in pieces:
+        if isinstance(piece, Broken):
+            yield piece
+            continue
+        line, whole, document = piece
+        try:
+            for raw, record in split(whole, document):
+                yield line, raw, record
+        except Rejected as answer:
+            yield _refused(line, whole, answer)
+
+
+def _refused(line: int, raw: bytes, answer: Rejected) -> Broken:
+    return Broken(line, answer.reason, answer.detail, raw[:KEPT_BYTES], len(raw))
+
+
+def _out_of_range(moment: int, earliest: int) -> Rejected:
+    if moment < earliest:
+        return Rejected(rejection.TIME_BEFORE_2000, "its time is before the year 2000")
+    return Rejected(rejection.TIME_IN_FUTURE, "its time is more than a day after the hour in which it arrived")
+
+
+class _Readable:
+    """The content of a file; whatever keeps it from being read becomes an UnreadableError that names it."""
+
+    def __init__(self, zone: Zone, file: Found) -> None:
+        self._zone, self._path = zone, file.path
+
+    def __enter__(self) -> FileBytes:
+        try:
+            self._file = self._zone.open(self._path)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        return FileBytes(self._file)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._file.close()
+        if isinstance(error, OSError):
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: OSError) -> UnreadableError:
+        return UnreadableError(
+            f"The file {self._path} of the landing zone cannot be read ({error.strerror or error}), so nothing new of its"
+            " hour was landed: give the user that runs Airflow the right to read it, then clear the task."
+        )

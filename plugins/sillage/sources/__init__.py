@@ -1,0 +1,36 @@
+"""The providers whose files can be read: one module here per provider, each with a `SOURCE`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+Document = dict[str, Any]
+Splitter = Callable[[bytes, Document], Iterator[tuple[bytes, Document]]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """How one provider's files are read.
+
+    `occurred_at` gives a record's time in microseconds since 1970 UTC, or None where the source's records have none;
+    `user_agent` gives the text of the agent that read the message, or None. `records` splits a document into its
+    records (exact bytes and content); None means that a document is one record. Each may raise Rejected.
+    Numbers too large for a float stand in a document as infinity; the bytes keep them exact.
+    """
+
+    name: str
+    occurred_at: Callable[[Document], int | None]
+    user_agent: Callable[[Document], str | None]
+    records: Splitter | None = None
+
+
+@cache
+def registry() -> Mapping[str, Source]:
+    """Every source by name, which is also its folder in the landing zone and its table in schema `raw`."""
+    found = (import_module(f"{__name__}.{module.name}").SOURCE for module in iter_modules(__path__))
+    return {source.name: source for source in sorted(found, key=lambda source: str(source.name))}

@@ -1,0 +1,40 @@
+"""What the sender knows of deliveries, recipients, links and messages, JSON lines: docs/schema/catalog_entry.json."""
+
+from __future__ import annotations
+
+from sillage import rejection
+from sillage.rejection import Rejected
+
+from . import Document, Source
+
+# Without its key an entry can replace nothing and be joined to nothing.
+KEYS = {
+    "delivery": ("delivery_id",),
+    "recipient": ("recipient_id",),
+    "link": ("delivery_id", "link_id"),
+    "message": ("message_id", "delivery_id"),
+}
+
+
+def occurred_at(entry: Document) -> None:
+    """Nothing: an entry counts from the hour that brought it. Refuses one without a known type or without its key."""
+    entry_type = entry.get("entry_type")
+    keys = KEYS.get(entry_type) if isinstance(entry_type, str) else None
+    if keys is None:
+        raise Rejected(rejection.BAD_CATALOG_ENTRY, f'"entry_type" is none of {", ".join(KEYS)}')
+    for key in keys:
+        if not _is_key(entry.get(key)):
+            raise Rejected(rejection.BAD_CATALOG_ENTRY, f'a {entry_type} without "{key}"')
+
+
+def user_agent(entry: Document) -> None:
+    """Nothing: no one reads a catalog entry."""
+
+
+def _is_key(value: object) -> bool:
+    if isinstance(value, str):
+        return bool(value.strip())
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+SOURCE = Source("catalog", occurred_at, user_agent)

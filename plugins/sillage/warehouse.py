@@ -1,0 +1,93 @@
+"""Connections to the warehouse (Postgres), its migrations, and the one transaction helper."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+# Libpq's and Postgres' words for trouble that passes: dbt hands on only the text of a psycopg2 error, never its class.
+_PASSING_TROUBLE = re.compile(
+    r"connection to server|could not connect|connection already closed|server closed the connection|terminating connection"
+    r"|database system is|too many clients|No space left on device|deadlock detected|could not translate host name"
+    r"|lock timeout",
+    re.IGNORECASE,
+)
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+class WarehouseError(RuntimeError):
+    """The warehouse cannot be used: the message says where it was looked for and what to do."""
+
+
+@contextmanager
+def connect(url: str, application_name: str = "sillage") -> Iterator[Connection]:
+    """A connection to the Postgres at `url` (`postgresql://user:password@host:port/database`), UTC, closed at the end.
+
+    Raises WarehouseError when the server cannot be reached.
+    """
+    try:
+        connection = psycopg2.connect(
+            url, application_name=application_name, options="-c timezone=UTC", connect_timeout=10
+        )
+    except psycopg2.OperationalError as error:
+        raise WarehouseError(
+            f"The warehouse does not answer ({str(error).strip()}): is it running? `make status` tells."
+        ) from error
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[Cursor]:
+    """A cursor whose work is committed as a whole at the end, or not at all when the block raises."""
+    with connection, connection.cursor() as cursor:
+        yield cursor
+
+
+def migrate(url: str) -> list[str]:
+    """Apply the numbered files of `migrations/` that the warehouse has not seen, each in one transaction, oldest first.
+
+    Gives the names of those applied. Safe to start twice at once: the second waits for the first.
+    """
+    applied = []
+    with connect(url, "sillage migrate") as connection, transaction(connection) as cursor:
+        cursor.execute("select pg_advisory_xact_lock(hashtext('sillage.migrate'))")
+        cursor.execute(
+            "create table if not exists public.sillage_migration"
+            " (name text primary key, applied_at timestamptz not null default now())"
+        )
+        cursor.execute("select name from public.sillage_migration")
+        seen = {name for (name,) in cursor.fetchall()}
+        for file in sorted(MIGRATIONS.glob("[0-9]*.sql")):
+            if file.name not in seen:
+                cursor.execute(file.read_text(encoding="utf-8"))
+                cursor.execute("insert into public.sillage_migration (name) values (%s)", (file.name,))
+                applied.append(file.name)
+    return applied
+
+
+def dbt_environment(url: str) -> dict[str, str]:
+    """The environment variables with which dbt_project/profiles.yml reaches the Postgres at `url`."""
+    parts = urlsplit(url)
+    return {
+        "SILLAGE_DBT_HOST": parts.hostname or "127.0.0.1",
+        "SILLAGE_DBT_PORT": str(parts.port or 5432),
+        "SILLAGE_DBT_USER": unquote(parts.username or ""),
+        "SILLAGE_DBT_PASSWORD": unquote(parts.password or ""),
+        "SILLAGE_DBT_NAME": unquote(parts.path.lstrip("/")),
+    }
+
+
+def is_passing(message: str) -> bool:
+    """Whether an error's text tells of trouble that another try may not meet: a connection that broke, a full disk."""
+    return bool(_PASSING_TROUBLE.search(message))

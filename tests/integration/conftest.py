@@ -1,0 +1,66 @@
+"""A real Postgres for the integration tests: one embedded server per session, one fresh migrated database per test."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from sillage import roles, warehouse
+from sillage.server import Server, free_port
+
+OWNER = "sillage"
+TEMPLATE = "template_sillage"
+
+
+def run_sql(url: str, *statements: str) -> None:
+    """Run `statements` on `url`, each in a transaction of its own (as `create database` needs)."""
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def reader_passwords() -> dict[str, str]:
+    """The passwords of the owner `sillage` and of the roles bi_reader, pii_reader and tabs_reader."""
+    return {role: secrets.token_urlsafe(16) for role in (OWNER, *roles.READERS)}
+
+
+@pytest.fixture(scope="session")
+def server(reader_passwords: dict[str, str]) -> Iterator[Server]:
+    """The embedded Postgres, with the roles and a migrated template database; stopped and removed at the end."""
+    # Not pytest's own temporary folder: as root that one is closed to the user that runs Postgres.
+    folder = Path(tempfile.mkdtemp(prefix="sillage-test-"))
+    folder.chmod(0o755)
+    running = Server(folder / "postgres", free_port(), secrets.token_urlsafe(16))
+    try:
+        running.start()
+        roles.bootstrap_roles(running.url("postgres"), reader_passwords)
+        run_sql(running.url("postgres"), f"create database {TEMPLATE} owner {OWNER}")
+        template = running.url(TEMPLATE, OWNER, reader_passwords[OWNER])
+        warehouse.migrate(template)
+        yield running
+    finally:
+        running.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def warehouse_url(server: Server, reader_passwords: dict[str, str]) -> Iterator[str]:
+    """The URL, as owner, of a fresh migrated warehouse database; dropped after the test, connections or not."""
+    name = f"test_{secrets.token_hex(6)}"
+    run_sql(server.url("postgres"), f"create database {name} template {TEMPLATE} owner {OWNER}")
+    url = server.url(name, OWNER, reader_passwords[OWNER])
+    roles.grant_readers(url)
+    try:
+        yield url
+    finally:
+        run_sql(server.url("postgres"), f"drop database if exists {name} with (force)")
