@@ -1,0 +1,191 @@
+{#
+  A mart (or a table below the marts) that is never built, only changed.
+
+  The model's SQL gives this run's changes: every column of the contract and `_change`, which is `put` (the row stands from
+  now on, in place of the published row with the same `unique_key`), `remove` (that row goes) or `keep` (looked at, and
+  found unchanged: it is there for the models downstream). Building the model leaves
+    work.<model>     the change set (nothing published is touched),
+    audit.<model>    a view: how the table would look once the changes are applied, for the checks before publishing.
+  `publish` (publish.sql) applies the change sets of all models in one transaction.
+
+  Config: unique_key (list, the primary key), indexes (list of {name, columns, where}), partition_by (an integer column) with
+  partition_width.
+#}
+{% materialization change_set, adapter='postgres' %}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {%- set work_relation = work_relation_of(this) -%}
+    {%- set audit_relation = audit_relation_of(this) -%}
+    {%- set keys = config.require('unique_key') -%}
+    {%- set columns = model.columns.keys() | list -%}
+
+    {{ run_hooks(pre_hooks) }}
+
+    {% do ensure_target(target_relation, model) %}
+
+    {% call statement('main') %}
+        {{ session_settings() }}
+        drop view if exists {{ audit_relation }} cascade;
+        drop table if exists {{ work_relation }};
+        {{ get_assert_columns_equivalent("select " ~ columns | join(", ") ~ " from (" ~ sql ~ ") as change_set") }}
+        create unlogged table {{ work_relation }} as {{ sql }}
+    {% endcall %}
+    {# Apart, so that dbt reports the rows of the change set. #}
+    {% call statement('finish') %}
+        analyze {{ work_relation }};
+        comment on table {{ work_relation }} is '{{ current_run_id() }}';
+        create view {{ audit_relation }} as
+        select {{ columns | join(', ') }} from {{ target_relation }} as published
+        where not exists (
+            select 1 from {{ work_relation }} as change
+            where {{ same_keys(keys) }} and change._change != 'keep'
+        )
+        union all
+        select {{ columns | join(', ') }} from {{ work_relation }} where _change = 'put';
+    {% endcall %}
+
+    {% do apply_grants(target_relation, config.get('grants'), should_revoke=True) %}
+    {{ run_hooks(post_hooks) }}
+    {% do adapter.commit() %}
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+
+{# A table of this run alone, in schema work: rebuilt by every run, never published. #}
+{% materialization work_table, adapter='postgres' %}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {{ run_hooks(pre_hooks) }}
+    {% call statement('main') %}
+        {{ session_settings() }}
+        drop table if exists {{ target_relation }};
+        create unlogged table {{ target_relation }} as {{ sql }}
+    {% endcall %}
+    {% call statement('finish') %}
+        {% for columns in config.get('indexes', []) %}
+        create index on {{ target_relation }} ({{ columns | join(', ') }});
+        {% endfor %}
+        analyze {{ target_relation }};
+        comment on table {{ target_relation }} is '{{ current_run_id() }}';
+    {% endcall %}
+    {{ run_hooks(post_hooks) }}
+    {% do adapter.commit() %}
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+
+{#
+  A mart that is a question about published tables (rates, labels, "as of"): a view, so that it always agrees with them.
+  audit.<model> asks the same of the tables as they would look after publishing.
+#}
+{% materialization mart_view, adapter='postgres' %}
+    {%- set target_relation = this.incorporate(type='view') -%}
+    {%- set audit_relation = audit_relation_of(this) -%}
+    {%- set audit_sql = namespace(text=sql) -%}
+    {%- for parent_id in model.depends_on.nodes -%}
+        {%- set parent = graph.nodes.get(parent_id) -%}
+        {%- if parent and parent.config.materialized in ('change_set', 'mart_view') -%}
+            {%- set published = api.Relation.create(database=parent.database, schema=parent.schema, identifier=parent.alias) -%}
+            {%- set audit_sql.text = audit_sql.text | replace(published | string, audit_relation_of(published) | string) -%}
+        {%- endif -%}
+    {%- endfor -%}
+
+    {{ run_hooks(pre_hooks) }}
+    {# Replacing a view takes a lock that waits for its readers, so an unchanged one is left alone. #}
+    {%- set fingerprint = local_md5(sql) -%}
+    {%- set standing = run_query("select obj_description(to_regclass('" ~ target_relation ~ "'), 'pg_class')").columns[0].values()[0] -%}
+    {% if fingerprint != standing %}
+        {% do run_query(get_assert_columns_equivalent(sql) ~ "create or replace view " ~ target_relation ~ " as " ~ sql) %}
+        {% do run_query("comment on view " ~ target_relation ~ " is '" ~ fingerprint ~ "'") %}
+    {% endif %}
+    {% call statement('main') %}
+        {{ session_settings() }}
+        drop view if exists {{ audit_relation }} cascade;
+        create view {{ audit_relation }} as {{ audit_sql.text }};
+    {% endcall %}
+    {% do apply_grants(target_relation, config.get('grants'), should_revoke=True) %}
+    {{ run_hooks(post_hooks) }}
+    {% do adapter.commit() %}
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+
+{#
+  An hour is sorted and joined in memory, one query at a time and thread; compiling queries (jit) costs more than an hour's
+  queries do.
+#}
+{% macro session_settings() %}{{ return(adapter.dispatch('session_settings', 'sillage')()) }}{% endmacro %}
+
+{% macro postgres__session_settings() -%}
+    set local jit = off;
+    set local work_mem = '{{ var("work_mem") }}';
+    set local max_parallel_workers_per_gather = 1;
+{%- endmacro %}
+
+{% macro work_relation_of(relation) %}
+    {{ return(api.Relation.create(database=relation.database, schema='work', identifier=relation.identifier)) }}
+{% endmacro %}
+
+{% macro audit_relation_of(relation) %}
+    {{ return(api.Relation.create(database=relation.database, schema='audit', identifier=relation.identifier)) }}
+{% endmacro %}
+
+{#
+  In a model or a test: this run's change set of a model, and how the model's table would look after publishing. In a unit
+  test the relation stands for both: its rows are the test's.
+#}
+{% macro changes_of(relation) %}{{ return(relation if relation.is_cte else work_relation_of(relation)) }}{% endmacro %}
+{% macro after_publishing(relation) %}{{ return(relation if relation.is_cte else audit_relation_of(relation)) }}{% endmacro %}
+
+{% macro current_run_id() %}
+    {%- if execute -%}
+        {%- set holder = run_query("select run_id from ops.writer").columns[0].values()[0] -%}
+        {%- if not holder -%}
+            {%- do exceptions.raise_compiler_error("No run holds the writer's turn, so there is no window to work on: start the workflow `tracking` rather than dbt alone.") -%}
+        {%- endif -%}
+        {{ return(holder | replace("'", "''")) }}
+    {%- endif -%}
+{% endmacro %}
+
+{# The hours that the current run takes, as a subquery with the column window_start. #}
+{% macro run_hours() -%}
+    (select run_window.window_start from ops.run_window inner join ops.writer on run_window.run_id = writer.run_id)
+{%- endmacro %}
+
+
+{#
+  The published table of a change_set model, for the models upstream of it: they read what earlier runs published, so this
+  is no dependency. The first run finds it made, and empty.
+#}
+{% macro published(model_name) %}
+    {%- if execute and not graph.get('nodes') -%}
+        {# A unit test sees no other model: the published table is as the last run left it. #}
+        {{ return(api.Relation.create(database=target.database, schema='intermediate', identifier=model_name)) }}
+    {%- elif execute -%}
+        {%- set node = graph.nodes.get('model.sillage.' ~ model_name) -%}
+        {%- set relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
+        {%- do ensure_target(relation, node) -%}
+        {{ return(relation) }}
+    {%- endif -%}
+{% endmacro %}
+
+{# The published table, made from the contract when it is missing: columns, constraints, key, indexes, partitions. #}
+{% macro ensure_target(target_relation, node) %}
+    {% if run_query("select to_regclass('" ~ target_relation ~ "')").columns[0].values()[0] is none %}
+        {%- set lines = [] -%}
+        {%- for column in node.columns.values() -%}
+            {%- set is_required = column.constraints | selectattr('type', 'equalto', 'not_null') | list -%}
+            {%- do lines.append(column.name ~ ' ' ~ column.data_type ~ (' not null' if is_required else '')) -%}
+        {%- endfor -%}
+        {%- for constraint in node.constraints if constraint.type == 'check' -%}
+            {%- do lines.append('check (' ~ constraint.expression ~ ')') -%}
+        {%- endfor -%}
+        {%- do lines.append('primary key (' ~ node.config.unique_key | join(', ') ~ ')') -%}
+        {% call statement('ensure_target', auto_begin=True) %}
+            create table if not exists {{ target_relation }} ({{ lines | join(', ') }})
+            {{ 'partition by range (' ~ node.config.partition_by ~ ')' if node.config.get('partition_by') }};
+            {% for index in node.config.get('indexes', []) -%}
+            create index on {{ target_relation }} ({{ index.columns | join(', ') }}) {{ 'where ' ~ index.where if index.where }};
+            {% endfor %}
+            comment on table {{ target_relation }} is '{{ node.description | replace("'", "''") }}';
+        {% endcall %}
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,30 @@
+{# What an event says by itself (not what was found out about it): the columns that a new reading starts from. #}
+{% macro event_reading_list() %}
+    {{ return([
+        'source', 'window_start', 'provider_event_id', 'event_key', 'payload_hash', 'copy_count', 'message_ref',
+        'delivery_ref', 'recipient_ref', 'email_key', 'email_domain', 'source_event_type', 'named_event_type', 'url',
+        'position', 'content_part', 'user_agent_key', 'ip', 'requester_id', 'http_method', 'reason', 'amount',
+        'article_count', 'is_machine_flagged', 'is_recipient_ambiguous', 'occurred_at'
+    ]) }}
+{% endmacro %}
+
+{# The events that the touched messages will hold: this run's arrivals, the recalled ones, and the other published ones. #}
+{% macro candidate_events(columns) -%}
+(
+    select {{ columns | join(', ') }} from {{ ref('int_events__arrived') }}
+    union all
+    select {{ columns | join(', ') }} from {{ ref('int_events__recalled') }}
+    union all
+    select {{ columns | join(', ') }} from {{ ref('int_events__standing') }} as event
+    where
+        event.window_start not in {{ run_hours() }}
+        and not exists (
+            select 1 from {{ ref('int_events__recalled') }} as recalled
+            where
+                recalled.former_delivery_number = event.delivery_number
+                and recalled.former_message_key = event.message_key
+                and recalled.event_key = event.event_key
+                and recalled.window_start = event.window_start
+        )
+)
+{%- endmacro %}

@@ -1,0 +1,88 @@
+{#
+  Apply the change sets of all models, and with them the run's row in marts.workflow_windows, in one transaction: a reader
+  sees the marts before the run or after it. Repeating it changes nothing: the same rows replace themselves.
+  `dbt run-operation publish`; refuses when a change set is another run's.
+#}
+{% macro publish() %}
+    {%- set run_id = current_run_id() -%}
+    {%- set change_sets = graph.nodes.values() | selectattr('config.materialized', 'equalto', 'change_set') | list -%}
+    {% do assert_built_by(run_id, change_sets) %}
+    {%- set statements = [] -%}
+    {%- for node in change_sets -%}
+        {%- set target = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
+        {%- do statements.extend(partition_statements(node, target)) -%}
+        {%- do statements.append(apply_statement(node, target)) -%}
+    {%- endfor -%}
+    {%- do statements.append("update ops.run set state = 'published', ended_at = now(), message = 'Published.' where run_id = '" ~ run_id ~ "'") -%}
+    {% do run_query("begin; set local lock_timeout = '60s'; " ~ hold_turn(run_id) ~ statements | join('; ') ~ "; commit;") %}
+    {{ log("Published run " ~ run_id ~ ": " ~ change_sets | length ~ " change sets in one transaction.", info=true) }}
+{% endmacro %}
+
+{#
+  Keep the turn until the transaction ends. The server goes on with it when the process that sent it is killed: the run that
+  takes over, or this run tried again, then waits for its end and starts from what it published.
+#}
+{% macro hold_turn(run_id) -%}
+    do $hold$ begin
+        perform from ops.writer where run_id = '{{ run_id }}' for update;
+        if not found then
+            raise exception 'Nothing was published: run {{ run_id }} does not hold the writer''s turn any more. Clear the whole run.';
+        end if;
+    end $hold$;
+{% endmacro %}
+
+{% macro apply_statement(node, target) %}
+    {%- set work = work_relation_of(target) -%}
+    {%- set columns = node.columns.keys() | join(', ') -%}
+    {%- set keys = node.config.unique_key -%}
+    {{ return(
+        "delete from " ~ target ~ " as published using " ~ work ~ " as change where "
+        ~ same_keys(keys) ~ " and change._change != 'keep'; "
+        ~ "insert into " ~ target ~ " (" ~ columns ~ ") select " ~ columns ~ " from " ~ work ~ " where _change = 'put'"
+    ) }}
+{% endmacro %}
+
+{% macro same_keys(keys) %}
+    {%- set pairs = [] -%}
+    {%- for key in keys -%}{%- do pairs.append("change." ~ key ~ " = published." ~ key) -%}{%- endfor -%}
+    {{ return(pairs | join(' and ')) }}
+{% endmacro %}
+
+{# The partitions that the change set needs and the table does not have yet. #}
+{% macro partition_statements(node, target) %}
+    {%- set statements = [] -%}
+    {%- if node.config.get('partition_by') -%}
+        {%- set column = node.config.partition_by -%}
+        {%- set width = var('deliveries_per_partition') -%}
+        {%- set numbers = run_query("select distinct (" ~ column ~ " / " ~ width ~ ") as number from " ~ work_relation_of(target) ~ " order by 1") -%}
+        {%- for number in numbers.columns[0].values() -%}
+            {%- set partition = api.Relation.create(database=target.database, schema=target.schema, identifier=target.identifier ~ '_p' ~ number) -%}
+            {%- do statements.append(
+                "create table if not exists " ~ partition ~ " partition of " ~ target
+                ~ " for values from (" ~ number * width ~ ") to (" ~ (number + 1) * width ~ ")"
+            ) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(statements) }}
+{% endmacro %}
+
+{% macro assert_built_by(run_id, change_sets) %}
+    {# The change sets are unlogged: a server that crashes empties them all, and this mark with them (sillage/models.py). #}
+    {%- set mark = run_query("select run_id from work.build").columns[0].values() -%}
+    {%- if run_id not in mark -%}
+        {%- do exceptions.raise_compiler_error(
+            "Nothing was published: the change sets of " ~ run_id ~ " are not there as they were built (a crash of the database"
+            ~ " server empties them). Clear the whole run, so that they are built again."
+        ) -%}
+    {%- endif -%}
+    {%- for node in change_sets -%}
+        {%- set work = "work." ~ node.alias -%}
+        {%- set built_by = run_query("select obj_description(to_regclass('" ~ work ~ "'), 'pg_class')").columns[0].values()[0] -%}
+        {%- if built_by != run_id -%}
+            {%- do exceptions.raise_compiler_error(
+                "Nothing was published: " ~ work ~ " was built by " ~ (built_by or "no run") ~ ", not by " ~ run_id
+                ~ ". Clear the whole run, so that its change sets are built again."
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
+{% endmacro %}

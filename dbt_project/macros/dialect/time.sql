@@ -1,0 +1,17 @@
+{# Times. All of them are UTC instants. #}
+
+{# An instant as text that no session setting changes: part of an event's identity, so to the microsecond. #}
+{% macro instant_text(expression) %}{{ return(adapter.dispatch('instant_text', 'sillage')(expression)) }}{% endmacro %}
+
+{% macro postgres__instant_text(expression) -%} extract(epoch from {{ expression }})::text {%- endmacro %}
+
+{# Start of the period of `minutes` that an instant falls into, counted from midnight UTC. #}
+{% macro period_start(expression, minutes) %}{{ return(adapter.dispatch('period_start', 'sillage')(expression, minutes)) }}{% endmacro %}
+
+{% macro postgres__period_start(expression, minutes) -%}
+    date_bin(interval '{{ minutes }} minutes', {{ expression }}, timestamptz '2000-01-01 00:00:00+00')
+{%- endmacro %}
+
+{% macro seconds_between(earlier, later) %}{{ return(adapter.dispatch('seconds_between', 'sillage')(earlier, later)) }}{% endmacro %}
+
+{% macro postgres__seconds_between(earlier, later) -%} extract(epoch from {{ later }} - {{ earlier }}) {%- endmacro %}

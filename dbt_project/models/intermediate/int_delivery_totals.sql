@@ -1,0 +1,122 @@
+-- The counters of a delivery and recipient domain, kept up to date by differences (macros/change_set/differences.sql).
+{{ config(unique_key=['delivery_id', 'recipient_domain']) }}
+
+{% set keys = ['delivery_id', 'recipient_domain'] %}
+
+with events as (
+
+    select
+        *,
+        {{ is_human('verdict') }} as is_human
+    from {{ counted_events([
+        'delivery_id', 'message_key', 'recipient_domain', 'event_type', 'verdict', 'is_repeat', 'is_withheld', 'amount',
+        'article_count', 'occurred_at'
+    ]) }} as weighted
+
+),
+
+-- What is true of a message as a whole: one bit for each flag, so that a message costs one aggregate and not sixteen.
+messages as (
+
+    select
+        weight,
+        delivery_id,
+        max(recipient_domain) as recipient_domain,
+        bit_or(
+            {%- for name, condition in message_flags().items() %}
+            case when {{ condition }} then {{ 2 ** loop.index0 }} else 0 end{{ ' +' if not loop.last }}
+            {%- endfor %}
+        ) as flags,
+        max(case when event_type = 'soft_bounce' then occurred_at end) as last_soft_bounce_at,
+        max(case when event_type = 'hard_bounce' then occurred_at end) as last_hard_bounce_at,
+        max(case when event_type = 'delivered' then occurred_at end) as last_delivered_at
+    from events
+    group by weight, delivery_id, message_key
+
+),
+
+message_sums as (
+
+    select
+        delivery_id,
+        recipient_domain,
+        sum(weight) as message_count,
+        sum(
+            case
+                -- The last failure is temporary, and nothing was delivered after it.
+                when last_soft_bounce_at is null or last_hard_bounce_at >= last_soft_bounce_at then 0
+                when last_delivered_at > last_soft_bounce_at then 0
+                else weight
+            end
+        ) as soft_bounce_count,
+        {% for name in message_flags() -%}
+        sum(case when flags & {{ 2 ** loop.index0 }} != 0 then weight else 0 end) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from messages
+    group by delivery_id, recipient_domain
+
+),
+
+event_sums as (
+
+    select
+        delivery_id,
+        recipient_domain,
+        {% for name, sum in event_sums().items() -%}
+        coalesce(sum(case when {{ sum.where }} then weight * {{ sum.of }} end), 0) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from events
+    where {{ is_tracking_event('event_type') }}
+    group by delivery_id, recipient_domain
+
+),
+
+differences as (
+
+    select
+        coalesce(message_sums.delivery_id, event_sums.delivery_id) as delivery_id,
+        coalesce(message_sums.recipient_domain, event_sums.recipient_domain) as recipient_domain,
+        {% for name in ['message_count', 'soft_bounce_count'] + (message_flags().keys() | list) -%}
+        coalesce(message_sums.{{ name }}, 0) as {{ name }},
+        {% endfor -%}
+        {% for name in event_sums() -%}
+        coalesce(event_sums.{{ name }}, 0) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from message_sums
+    full outer join event_sums
+        on message_sums.delivery_id = event_sums.delivery_id and message_sums.recipient_domain = event_sums.recipient_domain
+
+),
+
+standing as (
+
+    {{ standing_counters(published('int_delivery_totals'), keys, 'differences') }}
+
+),
+
+summed as (
+
+    select
+        differences.delivery_id,
+        differences.recipient_domain,
+        {% for name in total_counters() -%}
+        cast(
+            coalesce(standing.{{ name }}, 0) + differences.{{ name }}
+            as {{ 'numeric(18, 2)' if name.endswith('transaction_amount') else 'bigint' }}
+        ) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from differences
+    left join {{ counters_to_change('standing') }} as standing
+        on differences.delivery_id = standing.delivery_id and differences.recipient_domain = standing.recipient_domain
+
+),
+
+wanted as (
+
+    select * from summed
+    -- Opens alone may be all that is left of a domain that its message no longer has.
+    where message_count > 0 or open_count + click_count + opt_out_count + mirror_page_count + web_page_count > 0
+
+)
+
+{{ changes_between('wanted', 'standing', keys + total_counters(), keys) }}

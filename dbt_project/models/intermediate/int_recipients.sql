@@ -1,0 +1,89 @@
+-- Everyone the catalog or an event names, with the address where one is known. The catalog's address comes before those of
+-- events; of several addresses in events the first in the alphabet stands, so that their order does not matter.
+{{ config(unique_key=['recipient_id']) }}
+
+with event_addresses as (
+
+    select
+        weight,
+        recipient_id,
+        email_key,
+        count(*) as event_count
+    from {{ weighted_events(['recipient_id', 'email_key']) }} as weighted
+    group by weight, recipient_id, email_key
+
+),
+
+in_events as (
+
+    select
+        event_addresses.recipient_id,
+        sum(event_addresses.weight * event_addresses.event_count) as event_count,
+        min(case when event_addresses.weight = -1 then addresses.email end) as was_email,
+        min(case when event_addresses.weight = 1 then addresses.email end) as is_now_email
+    from event_addresses
+    left join {{ after_publishing(ref('int_addresses')) }} as addresses on event_addresses.email_key = addresses.email_key
+    group by event_addresses.recipient_id
+
+),
+
+touched as (
+
+    select recipient_id from in_events
+    union
+    select recipient_id from {{ changes_of(ref('int_catalog__current')) }}
+    where entry_type = 'recipient' and _change != 'keep'
+
+),
+
+in_catalog as (
+
+    select
+        entry.recipient_id,
+        entry.email
+    from {{ catalog_after_run('recipient', 'entry.entry_key in (select recipient_id from touched)') }} as entry
+
+),
+
+standing as (
+
+    select published.*
+    from {{ this }} as published
+    inner join touched on published.recipient_id = touched.recipient_id
+
+),
+
+merged as (
+
+    select
+        touched.recipient_id,
+        in_catalog.recipient_id is not null as is_in_catalog,
+        in_catalog.email as catalog_email,
+        cast(coalesce(standing.event_count, 0) + coalesce(in_events.event_count, 0) as bigint) as event_count,
+        {{ merged_extreme(
+            'min', 'standing.event_email', 'in_events.was_email', 'in_events.is_now_email',
+            untouched_address('touched.recipient_id')
+        ) }} as event_email,
+        coalesce(standing.is_erased, false) as is_erased
+    from touched
+    left join in_events on touched.recipient_id = in_events.recipient_id
+    left join in_catalog on touched.recipient_id = in_catalog.recipient_id
+    left join standing on touched.recipient_id = standing.recipient_id
+
+),
+
+wanted as (
+
+    select
+        recipient_id,
+        case when not is_erased then coalesce(catalog_email, event_email) end as email,
+        case when not is_erased then nullif(split_part(coalesce(catalog_email, event_email), '@', 2), '') end as email_domain,
+        case when not is_erased then event_email end as event_email,
+        event_count,
+        is_erased
+    from merged
+    where is_in_catalog or event_count > 0
+
+)
+
+{{ changes_between('wanted', 'standing', contract_columns(), ['recipient_id']) }}

@@ -1,0 +1,36 @@
+with catalog_links as (
+
+    select
+        link_id,
+        delivery_id,
+        url,
+        {{ json_text('payload', 'label') }} as label,
+        {{ json_text('payload', 'category') }} as category,
+        {{ link_type_of('payload') }} as link_type,
+        {{ content_part_of('payload') }} as content_part,
+        {{ json_integer('payload', 'position') }} as position
+    from {{ ref('int_catalog__current') }}
+    where entry_type = 'link'
+
+),
+
+-- Links that were clicked but that no catalog entry describes: what the clicks tell of them.
+seen_links as (
+
+    select
+        first_link_id as link_id,
+        delivery_id,
+        first_url as url,
+        cast(null as text) as label,
+        cast(null as text) as category,
+        'click' as link_type,
+        nullif(content_part, '') as content_part,
+        nullif(position, 0) as position
+    from {{ ref('int_position_totals') }}
+    where first_link_id = last_link_id and first_link_id like 'seen:%'
+
+)
+
+select link_id, delivery_id, url, label, category, link_type, content_part, position from catalog_links
+union all
+select link_id, delivery_id, url, label, category, link_type, content_part, position from seen_links

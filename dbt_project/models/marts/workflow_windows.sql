@@ -1,0 +1,130 @@
+-- depends_on: {{ ref('int_events__standing') }}
+{{ config(materialized='change_set', unique_key=['window_start']) }}
+
+with run_hours as (
+
+    select window_start from {{ run_hours() }} as hours
+
+),
+
+landed as (
+
+    select
+        window_start,
+        sum(record_count) as record_count,
+        sum(rejected_count) as rejected_count
+    from {{ source('ops', 'landed_file') }}
+    where window_start in (select window_start from run_hours)
+    group by window_start
+
+),
+
+without_event as (
+
+    select window_start, sum(other_count) as other_count
+    from (
+        select window_start, 1 as other_count from {{ ref('int_records__identified') }}
+        union all
+        -- Not only what names no event: also what comes for a delivery that is closed (int_events__arrived).
+        select window_start, -copy_count as other_count from {{ ref('int_events__arrived') }}
+        union all
+        select window_start, 1 as other_count from {{ source('raw', 'catalog') }}
+        where window_start in (select window_start from run_hours)
+    ) as records
+    group by window_start
+
+),
+
+-- An event stands in one hour; its copies, in that hour and in others, are duplicates. An hour run later may take an event
+-- over, so the figures of other hours change too.
+differences as (
+
+    select
+        window_start,
+        sum(weight * event_count) as event_count,
+        sum(weight * (copy_count - event_count)) as duplicate_count
+    from (
+        select
+            1 as weight,
+            window_start,
+            case when is_standing then 1 else 0 end as event_count,
+            copy_count
+        from {{ changes_of(ref('int_events')) }}
+        where _change != 'remove'
+        union all
+        select
+            -1 as weight,
+            window_start,
+            case when is_standing then 1 else 0 end as event_count,
+            copy_count
+        from {{ ref('int_events__standing') }}
+    ) as weighted
+    group by window_start
+
+),
+
+touched as (
+
+    select window_start from run_hours
+    union
+    select window_start from differences
+
+),
+
+standing as (
+
+    select * from {{ this }}
+    where window_start in (select window_start from touched)
+
+),
+
+current_run as (
+
+    select run.started_at
+    from {{ source('ops', 'run') }} as run
+    inner join {{ source('ops', 'writer') }} as writer on run.run_id = writer.run_id
+
+),
+
+counted as (
+
+    select
+        touched.window_start,
+        touched.window_start + interval '1 hour' as window_end,
+        cast(case when hours.window_start is null then standing.record_count else coalesce(landed.record_count, 0) end as bigint)
+            as record_count,
+        cast(coalesce(standing.event_count, 0) + coalesce(differences.event_count, 0) as bigint) as event_count,
+        cast(coalesce(standing.duplicate_count, 0) + coalesce(differences.duplicate_count, 0) as bigint) as duplicate_count,
+        cast(case when hours.window_start is null then standing.other_count else coalesce(without_event.other_count, 0) end as bigint)
+            as other_count,
+        cast(
+            case when hours.window_start is null then standing.rejected_count else coalesce(landed.rejected_count, 0) end as bigint
+        ) as rejected_count,
+        standing.published_at
+    from touched
+    left join run_hours as hours on touched.window_start = hours.window_start
+    left join landed on touched.window_start = landed.window_start
+    left join without_event on touched.window_start = without_event.window_start
+    left join differences on touched.window_start = differences.window_start
+    left join standing on touched.window_start = standing.window_start
+
+),
+
+-- The hour keeps the time of its first publication, so that running it again changes nothing.
+wanted as (
+
+    select
+        counted.window_start,
+        counted.window_end,
+        counted.record_count,
+        counted.event_count,
+        counted.duplicate_count,
+        counted.other_count,
+        counted.rejected_count,
+        coalesce(counted.published_at, current_run.started_at) as published_at
+    from counted
+    cross join current_run
+
+)
+
+{{ changes_between('wanted', 'standing', contract_columns(), ['window_start']) }}

@@ -1,0 +1,74 @@
+-- What the sender knows of deliveries, recipients, links and messages. Of the entries of one hour for one thing the last
+-- one stands (by file, then line); between hours the later hour's does (int_catalog__current).
+with source as (
+
+    select
+        entries.*,
+        landed_file.path
+    from {{ source('raw', 'catalog') }} as entries
+    inner join {{ source('ops', 'landed_file') }} as landed_file on entries.file_id = landed_file.file_id
+    where entries.window_start in {{ run_hours() }}
+
+),
+
+named as (
+
+    select
+        window_start,
+        path,
+        line_number,
+        item_number,
+        {{ json_text('payload', 'entry_type') }} as entry_type,
+        {{ json_scalar_text('payload', 'delivery_id') }} as delivery_id,
+        {{ json_scalar_text('payload', 'recipient_id') }} as recipient_id,
+        {{ json_scalar_text('payload', 'link_id') }} as link_id,
+        {{ json_scalar_text('payload', 'message_id') }} as message_ref,
+        nullif(lower(trim({{ json_text('payload', 'email') }})), '') as email,
+        {{ json_text('payload', 'url') }} as url,
+        payload
+    from source
+
+),
+
+keyed as (
+
+    select
+        *,
+        case entry_type
+            when 'delivery' then delivery_id
+            when 'recipient' then recipient_id
+            when 'link' then delivery_id || chr(31) || link_id
+            when 'message' then message_ref
+        end as entry_key
+    from named
+
+),
+
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by entry_type, entry_key, window_start order by path desc, line_number desc, item_number desc
+        ) as recency
+    from keyed
+    where entry_key is not null
+
+)
+
+select
+    ranked.entry_type,
+    ranked.entry_key,
+    ranked.window_start,
+    ranked.delivery_id,
+    ranked.recipient_id,
+    ranked.link_id,
+    ranked.message_ref,
+    case when erased.email_key is null then ranked.email end as email,
+    ranked.url,
+    case when erased.email_key is null then ranked.payload else {{ json_without('ranked.payload', 'email') }} end as payload
+from ranked
+-- A digest that has lost its address is that of an erased recipient: the catalog does not bring the address back.
+left join {{ published('int_addresses') }} as erased
+    on {{ key_of(['ranked.email']) }} = erased.email_key and ranked.email is not null and erased.email is null
+where ranked.recency = 1

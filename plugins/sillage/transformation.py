@@ -1,0 +1,71 @@
+"""dbt, run in this process: what starts it, and the publishing of a run's change sets."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from . import settings, warehouse
+
+log = logging.getLogger(__name__)
+
+
+class PublishError(RuntimeError):
+    """Nothing was published: the message says why."""
+
+
+def target_path() -> Path:
+    """The folder of dbt's own files: DBT_TARGET_PATH, else `dbt` in SILLAGE_HOME."""
+    return Path(os.environ.get("DBT_TARGET_PATH") or settings.load().home / "dbt")
+
+
+def invoke(url: str, arguments: list[str], callback: Callable[[Any], None]) -> Any:
+    """Run dbt with `arguments` on the warehouse at `url`; its structured events go to `callback`, nothing to the console.
+
+    In this process, because a process of its own would import dbt (4 s) a second time. Gives dbt's dbtRunnerResult.
+    """
+    from dbt.cli.main import dbtRunner
+
+    os.environ.update(warehouse.dbt_environment(url))
+    project = str(settings.load().dbt_project)
+    quiet = ["--log-level", "none", "--log-level-file", "none", "--no-send-anonymous-usage-stats", "--no-version-check"]
+    return dbtRunner(callbacks=[callback]).invoke(
+        [*quiet, *arguments, "--project-dir", project, "--profiles-dir", project]
+    )
+
+
+def publish(url: str, run_id: str) -> dict[str, int]:
+    """Apply the change sets of `run_id`, the holder of the writer's turn, in one transaction; repeating it changes nothing.
+
+    Gives what the run's hours hold now (sums of marts.workflow_windows) and how many hours they are. Raises PublishError,
+    or WarehouseError where the connection broke (worth another try: the transaction was applied as a whole or not at all).
+    """
+    said: list[str] = []
+
+    def hear(event: Any) -> None:
+        if event.info.level in ("info", "warn", "error"):
+            said.append(str(event.info.msg).strip())
+            log.info("%s", said[-1])
+
+    # --no-write-json: the manifest there is Airflow's to read at any moment.
+    result = invoke(url, ["run-operation", "publish", "--no-write-json", "--target-path", str(target_path())], hear)
+    if not result.success:
+        why = str(result.exception or (said[-1] if said else "dbt gave no reason"))
+        if warehouse.is_passing(why):
+            raise warehouse.WarehouseError(f"The warehouse went away while publishing: {why}")
+        raise PublishError(f"Run {run_id} published nothing: {why}")
+    return _figures(url, run_id)
+
+
+def _figures(url: str, run_id: str) -> dict[str, int]:
+    names = ("record_count", "event_count", "duplicate_count", "other_count", "rejected_count")
+    with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
+        cursor.execute(
+            f"select count(*), {', '.join(f'coalesce(sum({name}), 0)::bigint' for name in names)}"
+            " from marts.workflow_windows where window_start in (select window_start from ops.run_window where run_id = %s)",
+            (run_id,),
+        )
+        return dict(zip(("hours", *names), cursor.fetchone() or (), strict=False))

@@ -1,0 +1,67 @@
+"""A run of the workflow without Airflow and without the checks: land, build, publish. What Airflow adds is tested elsewhere."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sillage import journal, landing, models, transformation, warehouse
+from sillage.window import Window
+
+_numbers = itertools.count()
+
+
+def write_file(zone: Path, source: str, hour: datetime, name: str, records: Iterable[dict[str, Any]]) -> Path:
+    """Write `records` as JSON lines into the hour's folder; gives the file."""
+    file = zone / source / f"{hour:%Y-%m-%d}" / f"{hour:%H}" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return file
+
+
+def run_hours(
+    url: str, zone: Path, window: Window, *, late_hours: int = 48, force: bool = False, recompute: str | None = None
+) -> dict[str, int]:
+    """Land, build and publish `window`, recompute a delivery or `all`; gives what `publish` gives."""
+    run_id = f"test {next(_numbers)}"
+    with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
+        assert journal.take_turn(cursor, run_id) is None
+        journal.begin_run(cursor, run_id, window, recompute)
+    try:
+        landing.land(url, str(zone), run_id, window, late_hours=late_hours, force=force)
+        models.build(url, run_id)
+        return transformation.publish(url, run_id)
+    finally:
+        with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
+            journal.end_turn(cursor, run_id)
+
+
+def rows(url: str, query: str) -> list[dict[str, Any]]:
+    """The rows of `query`, each by column name."""
+    with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
+        cursor.execute(query)
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def mart(url: str, name: str, without: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """The rows of a mart in a fixed order, without the columns `without`."""
+    kept = [
+        {key: value for key, value in row.items() if key not in set(without)}
+        for row in rows(url, f"select * from marts.{name}")
+    ]
+    return in_order(kept)
+
+
+def in_order(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows in an order that only their contents decide."""
+    return sorted(found, key=lambda row: str([(key, _plain(row[key])) for key in sorted(row)]))
+
+
+def _plain(value: Any) -> str:
+    return str(value.normalize()) if isinstance(value, Decimal) else str(value)

@@ -1,0 +1,279 @@
+"""Records as distinct events: what each is, once however often it came, with its delivery, recipient, link and verdict."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from hashlib import md5
+from itertools import pairwise
+from typing import Any
+
+from oracle import verdicts
+from oracle.reading import SECOND, Record
+
+SENDING = {"targeted", "sent", "delivered", "hard_bounce", "soft_bounce", "deferred", "complaint", "rejected"}
+TRACKING = {"open", "click", "mirror_page", "opt_out", "web", "transaction", "forward"}
+URL_TYPES = {"click", "mirror_page", "opt_out", "web", "transaction"}
+
+SENDGRID_TYPES = {
+    "processed": "sent", "dropped": "rejected", "delivered": "delivered", "deferred": "deferred", "spamreport": "complaint",
+    "open": "open", "click": "click", "unsubscribe": "opt_out", "group_unsubscribe": "opt_out",
+}  # fmt: skip
+SES_TYPES = {
+    "Send": "sent", "Reject": "rejected", "Rendering Failure": "rejected", "Delivery": "delivered", "Complaint": "complaint",
+    "DeliveryDelay": "deferred", "Open": "open", "Click": "click", "Subscription": "opt_out",
+}  # fmt: skip
+CANONICAL_TYPES = {"targeted", "sent", "delivered", "deferred", "complaint"} | TRACKING
+
+
+@dataclass
+class Event:
+    """One thing that happened; what is resolved late (delivery, link, verdict) is filled in by `resolve`."""
+
+    source: str
+    raw_type: str
+    event_type: str
+    at: int
+    hour: datetime
+    named_delivery: str | None = None
+    named_recipient: str | None = None
+    email: str | None = None
+    provider_message: str | None = None
+    url: str | None = None
+    position: int | None = None
+    content_part: str | None = None
+    user_agent: str | None = None
+    ip: str | None = None
+    event_id: str | None = None
+    requester_id: str | None = None
+    method: str | None = None
+    amount: Decimal | None = None
+    articles: int | None = None
+    is_machine_flagged: bool = False
+
+    delivery_id: str = ""
+    recipient_id: str = ""
+    message_id: str = ""
+    link: dict[str, Any] | None = None
+    verdict: str | None = None
+    verdict_reason: str | None = None
+    is_repeat: bool = False
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What two tellings of one event have in common."""
+        if self.event_id:
+            # An id names an event within its message.
+            return (
+                self.source, self.event_id, self.provider_message, self.named_delivery, self.named_recipient, self.email,
+            )  # fmt: skip
+        return (
+            self.source, self.provider_message, self.raw_type, self.at, self.named_recipient or self.email, self.url,
+            self.position, self.content_part, self.ip, self.user_agent, self.named_delivery,
+        )  # fmt: skip
+
+    @property
+    def message(self) -> tuple[str, str, str]:
+        """The message that it belongs to."""
+        return self.delivery_id, self.message_id, self.recipient_id
+
+    @property
+    def is_tracking(self) -> bool:
+        """Whether it says what a recipient did, and not what the sending did."""
+        return self.event_type in TRACKING
+
+
+@dataclass
+class Catalog:
+    """What stands in the catalog at the end."""
+
+    deliveries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    recipients: dict[str, dict[str, Any]] = field(default_factory=dict)
+    links: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    claims: dict[str, dict[str, Any]] = field(default_factory=dict)
+    recipient_by_email: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Resolved:
+    """All distinct events, the catalog, and the records that they came from."""
+
+    events: list[Event]
+    catalog: Catalog
+    records: list[Record]
+    fates: dict[tuple[datetime, str], int]
+
+
+def resolve(records: list[Record], open_repeat_seconds: int) -> Resolved:
+    """The distinct events of `records`, each resolved with all of the catalog, whenever that came."""
+    catalog = _catalog(records)
+    distinct: dict[tuple[Any, ...], Event] = {}
+    fates: dict[tuple[datetime, str], int] = defaultdict(int)
+    for record in records:
+        event = None if record.rejected else _event(record)
+        if record.rejected:
+            fates[record.hour, "rejected"] += 1
+        elif event is None:
+            fates[record.hour, "other"] += 1
+        elif event.identity not in distinct:
+            fates[record.hour, "event"] += 1
+            distinct[event.identity] = event
+        else:
+            fates[record.hour, "duplicate"] += 1
+            if event.at < distinct[event.identity].at:
+                distinct[event.identity] = event
+    for event in distinct.values():
+        _place(event, catalog)
+    messages = defaultdict(list)
+    for event in distinct.values():
+        messages[event.message].append(event)
+    for events in messages.values():
+        _mark_repeats(events, open_repeat_seconds)
+        verdicts.judge(events, catalog.links.get(events[0].delivery_id, []))
+    return Resolved(list(distinct.values()), catalog, records, fates)
+
+
+def address(email: Any) -> str | None:
+    """An address as it is compared."""
+    return email.strip().lower() or None if isinstance(email, str) else None
+
+
+def _catalog(records: list[Record]) -> Catalog:
+    catalog, links = Catalog(), {}
+    for record in records:
+        entry = record.content
+        if record.source != "catalog" or entry is None:
+            continue
+        match entry["entry_type"]:
+            case "delivery":
+                catalog.deliveries[str(entry["delivery_id"])] = entry
+            case "recipient":
+                catalog.recipients[str(entry["recipient_id"])] = entry
+            case "link":
+                links[str(entry["delivery_id"]), str(entry["link_id"])] = entry
+            case "message":
+                catalog.claims[str(entry["message_id"])] = entry
+    for (delivery_id, _), link in links.items():
+        catalog.links[delivery_id].append(link)
+    for recipient_id, entry in sorted(catalog.recipients.items(), reverse=True):
+        if email := address(entry.get("email")):
+            catalog.recipient_by_email[email] = recipient_id
+    return catalog
+
+
+def _event(record: Record) -> Event | None:
+    """The event that a record tells, None where it tells none."""
+    if record.source == "catalog":
+        return None
+    content, at = record.content, record.at
+    assert content is not None and at is not None
+    return {"sendgrid": _sendgrid, "ses": _ses, "canonical": _canonical}[record.source](content, at, record.hour)
+
+
+def _text(value: Any) -> str | None:
+    """An id as text; what is empty names nothing."""
+    if value is None or isinstance(value, (dict, list, bool)):
+        return None
+    return str(value).strip() or None
+
+
+def _sendgrid(content: dict[str, Any], at: int, hour: datetime) -> Event | None:
+    kind = content["event"].lower()
+    event_type = SENDGRID_TYPES.get(kind)
+    if kind == "bounce":
+        event_type = "soft_bounce" if content.get("type") == "blocked" else "hard_bounce"
+    if event_type is None:
+        return None
+    category = content.get("category")
+    first = category[0] if isinstance(category, list) and category else category
+    message = _text(content.get("sg_message_id"))
+    for mark in (".filter", ".stfilter", ".recvd"):
+        message = message.split(mark)[0] if message else None
+    offset = content.get("url_offset") or {}
+    return Event(
+        "sendgrid", kind, event_type, at, hour,
+        named_delivery=_text(content.get("delivery_id")) or _text(content.get("singlesend_id"))
+        or _text(content.get("marketing_campaign_id")) or _text(first),
+        named_recipient=_text(content.get("recipient_id")), email=address(content.get("email")), provider_message=message,
+        url=content.get("url"), position=offset["index"] + 1 if "index" in offset else None, content_part=offset.get("type"),
+        user_agent=content.get("useragent"), ip=content.get("ip"), is_machine_flagged=content.get("sg_machine_open") is True,
+    )  # fmt: skip
+
+
+def _ses(content: dict[str, Any], at: int, hour: datetime) -> Event | None:
+    kind = content.get("kind")
+    event_type = SES_TYPES.get(str(kind))
+    if kind == "Bounce":
+        event_type = "hard_bounce" if content["bounce"].get("bounceType") == "Permanent" else "soft_bounce"
+    if kind is None or event_type is None:
+        return None
+    mail = content.get("mail", {})
+    tags = {name: values[0] for name, values in mail.get("tags", {}).items() if values}
+    act = content.get({"Open": "open", "Click": "click", "Complaint": "complaint"}.get(kind, ""), {})
+    place = {name: values[0] for name, values in (act.get("linkTags") or {}).items() if values}
+    return Event(
+        "ses", kind, event_type, at, hour,
+        named_delivery=_text(tags.get("delivery_id")) or _text(tags.get("campaign_id")) or _text(tags.get("campaign")),
+        named_recipient=_text(tags.get("recipient_id")), email=address(content.get("recipient")),
+        provider_message=_text(mail.get("messageId")), url=act.get("link"),
+        position=int(place["position"]) if place.get("position", "").isdigit() else None, content_part=place.get("content_part"),
+        user_agent=act.get("userAgent") if kind != "Complaint" else None, ip=act.get("ipAddress"),
+    )  # fmt: skip
+
+
+def _canonical(content: dict[str, Any], at: int, hour: datetime) -> Event | None:
+    kind = content["event_type"]
+    event_type = kind if kind in CANONICAL_TYPES else None
+    if kind == "bounce":
+        event_type = "hard_bounce" if content.get("bounce_type") == "hard" else "soft_bounce"
+    if event_type is None:
+        return None
+    amount = content.get("amount")
+    return Event(
+        "canonical", kind, event_type, at, hour, named_delivery=_text(content.get("delivery_id")),
+        named_recipient=_text(content.get("recipient_id")), email=address(content.get("email")),
+        provider_message=_text(content.get("message_id")), url=content.get("url"), position=content.get("link_position"),
+        content_part=content.get("content_part"), user_agent=content.get("user_agent"), ip=content.get("ip"),
+        event_id=_text(content.get("event_id")), requester_id=_text(content.get("requester_id")), method=content.get("method"),
+        amount=None if amount is None else Decimal(str(amount)), articles=content.get("articles"),
+    )  # fmt: skip
+
+
+def _place(event: Event, catalog: Catalog) -> None:
+    """Whose event it is, of which delivery, on which link, and of which type that makes it."""
+    claim = catalog.claims.get(event.provider_message or "", {})
+    event.delivery_id = event.named_delivery or _text(claim.get("delivery_id")) or f"unassigned:{event.source}"
+    event.recipient_id = (
+        event.named_recipient
+        or catalog.recipient_by_email.get(event.email or "")
+        or _text(claim.get("recipient_id"))
+        or (f"email:{md5(event.email.encode(), usedforsecurity=False).hexdigest()}" if event.email else "unknown")
+    )
+    event.message_id = event.provider_message or f"recipient:{event.recipient_id}"
+    if event.event_type in URL_TYPES and event.url:
+        same_url = [link for link in catalog.links.get(event.delivery_id, []) if link["url"] == event.url]
+        event.link = min(same_url, key=lambda link: _closeness(event, link), default=None)
+        # A click is what its link is for; what a provider calls an opt-out is one, wherever its link leads.
+        if event.event_type == "click" and event.link and event.link.get("link_type", "click") != "click":
+            event.event_type = event.link["link_type"]
+
+
+def _closeness(event: Event, link: dict[str, Any]) -> tuple[Any, ...]:
+    """Smallest for the link in the place that the event tells; where it tells none, for the first one of the HTML."""
+    position, part = link.get("position"), link.get("content_part")
+    return (
+        event.position is not None and event.position != position,
+        event.content_part is not None and event.content_part != part,
+        part != "html",
+        position is None,
+        position or 0,
+        link["link_id"],
+    )
+
+
+def _mark_repeats(events: list[Event], open_repeat_seconds: int) -> None:
+    opens = sorted((event for event in events if event.event_type == "open"), key=lambda event: event.at)
+    for previous, event in pairwise(opens):
+        event.is_repeat = open_repeat_seconds > 0 and event.at - previous.at <= open_repeat_seconds * SECOND
