@@ -1,0 +1,109 @@
+"""The DAG `tracking`: its window, its order, what it tries again, and how its turn is taken and given back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pendulum
+import psycopg2
+import pytest
+from airflow.sdk.definitions.retry_policy import RetryAction
+
+from sillage import models, quality, warehouse
+from sillage.stages import StageError, window_of
+from sillage.window import WindowError
+
+STAGES = ("land.land", "check_raw.check_raw", "transform.build", "check_marts.check_marts", "publish.publish")
+HOUR = datetime(2026, 1, 1, 5, tzinfo=UTC)
+
+
+def context(start: str | None = None, end: str | None = None, **more: object) -> dict[str, object]:
+    return {"params": {"window_start": start, "window_end": end}, **more}
+
+
+INTERVAL = {"data_interval_start": HOUR, "data_interval_end": HOUR + timedelta(hours=1)}
+
+
+def test_without_params_the_window_is_the_data_interval() -> None:
+    assert str(window_of(context(**INTERVAL))) == "[2026-01-01T05:00Z, 2026-01-01T06:00Z)"
+
+
+def test_params_come_before_the_data_interval() -> None:
+    window = window_of(context("2026-02-01T00", "2026-03-01T00", **INTERVAL))
+    assert str(window) == "[2026-02-01T00:00Z, 2026-03-01T00:00Z)"
+
+
+def test_one_bound_alone_is_refused_in_words() -> None:
+    with pytest.raises(WindowError, match="window_end is missing"):
+        window_of(context("2026-02-01T00", None, **INTERVAL))
+    with pytest.raises(WindowError, match="window_start is missing"):
+        window_of(context("", "2026-02-01T00", **INTERVAL))
+
+
+def test_a_run_without_params_and_without_interval_is_refused_in_words() -> None:
+    with pytest.raises(WindowError, match="neither window_start and window_end nor a data interval"):
+        window_of(context())
+
+
+def test_every_hour_of_a_day_is_the_interval_of_one_run(tracking) -> None:
+    from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
+    from airflow.serialization.encoders import coerce_to_core_timetable
+    from airflow.timetables.base import TimeRestriction
+
+    assert isinstance(tracking.timetable, CronDataIntervalTimetable)
+    timetable = coerce_to_core_timetable(tracking.timetable)
+    first = pendulum.instance(HOUR)
+    restriction = TimeRestriction(earliest=first, latest=first.add(days=1), catchup=True)
+    last, starts = None, []
+    while (info := timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)) is not None:
+        last = info.data_interval
+        assert last.end - last.start == timedelta(hours=1)
+        starts.append(last.start)
+    assert starts[:24] == [HOUR + timedelta(hours=number) for number in range(24)]
+
+
+def test_the_stages_stand_in_a_row_between_turn_and_end(tracking) -> None:
+    assert tracking.get_task("turn").is_setup
+    assert tracking.get_task("end").is_teardown
+    assert not tracking.get_task("end").on_failure_fail_dagrun
+    for before, after in zip(("turn", *STAGES), STAGES, strict=False):
+        assert before in tracking.get_task(after).upstream_task_ids
+
+
+def test_every_model_has_a_task_which_stands_after_the_models_it_reads(tracking, target_path) -> None:
+    listed = models.listed(target_path / "manifest.json")
+    assert len(listed) > 20
+    for model in listed:
+        task = tracking.get_task(f"transform.{model.name}")
+        reads = {f"transform.{name}" for name in model.reads} or {"transform.build"}
+        assert task.upstream_task_ids == reads
+    leaves = {task.task_id for task in tracking.tasks if "end" in task.downstream_task_ids}
+    assert "publish.publish" in leaves
+    assert all(tracking.get_task(f"transform.{model.name}").get_flat_relative_ids() & {"end"} for model in listed)
+
+
+@pytest.mark.parametrize(
+    ("error", "action"),
+    [
+        (psycopg2.OperationalError("server closed the connection"), RetryAction.RETRY),
+        (warehouse.WarehouseError("The warehouse does not answer"), RetryAction.RETRY),
+        (ConnectionResetError("the object store went away"), RetryAction.RETRY),
+        (quality.QualityError("rule failed"), RetryAction.FAIL),
+        (models.ModelError("model failed"), RetryAction.FAIL),
+        (StageError("refused"), RetryAction.FAIL),
+        (WindowError("no window"), RetryAction.FAIL),
+        (KeyError("a fault of the programme"), RetryAction.FAIL),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.value,
+)
+def test_connection_errors_are_tried_again_and_nothing_else(tracking, error: Exception, action: RetryAction) -> None:
+    decision = tracking.get_task("check_raw.check_raw").retry_policy.evaluate(error, try_number=1, max_tries=3)
+    assert decision.action is action
+
+
+def test_the_form_offers_an_odd_window_with_constant_defaults(tracking) -> None:
+    for name in ("window_start", "window_end"):
+        param = tracking.params.get_param(name)
+        assert param.value is None
+        assert param.schema["type"] == ["string", "null"]
+        assert "UTC" in param.schema["description_md"]

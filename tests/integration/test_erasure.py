@@ -1,0 +1,122 @@
+"""A recipient erased: the address is nowhere in the warehouse, every count is as before, and nothing brings it back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hours import mart, rows, run_hours, write_file
+from sillage import erasure
+from sillage.window import HOUR, Window
+
+pytestmark = pytest.mark.slow
+
+START = datetime(2026, 1, 5, 8, tzinfo=UTC)
+FIGURES = (
+    "delivery_statistics",
+    "url_clicks",
+    "click_positions",
+    "delivery_activity",
+    "delivery_breakdown",
+    "delivery_domains",
+    "workflow_windows",
+)
+
+
+def hour(index: int) -> Window:
+    return Window(START + index * HOUR, START + (index + 1) * HOUR)
+
+
+def click(person: str, index: int, **more: object) -> dict[str, Any]:
+    return {
+        "event_id": f"{person}-{index}",
+        "event_type": "click",
+        "occurred_at": (START + index * HOUR).isoformat(),
+        "delivery_id": "d1",
+        "message_id": f"m-{person}",
+        "email": f"{person}@mail.example",
+        "ip": "192.0.2.7" if person == "ann" else "192.0.2.8",
+        "requester_id": f"cookie-{person}",
+        "url": "https://shop.example/a",
+        **more,
+    }
+
+
+def recipient(name: str, person: str) -> dict[str, Any]:
+    return {"entry_type": "recipient", "recipient_id": name, "email": f"{person}@mail.example"}
+
+
+def figures(url: str) -> dict[str, list[dict[str, Any]]]:
+    return {name: mart(url, name, {"as_of", "published_at"}) for name in FIGURES}
+
+
+def mentions(url: str, *texts: str) -> list[str]:
+    """The tables of the warehouse, partitions aside, in whose rows one of `texts` stands, in any case."""
+    tables = rows(
+        url,
+        "select oid::regclass::text as name from pg_class where relkind in ('r', 'p') and not relispartition"
+        " and relnamespace::regnamespace::text in ('raw', 'ops', 'work', 'intermediate', 'marts')",
+    )
+    wanted = " or ".join(f"position('{text}' in lower(row(found.*)::text)) > 0" for text in texts)
+    return [
+        table["name"]
+        for table in tables
+        if rows(url, f"select 1 as one from {table['name']} as found where {wanted} limit 1")
+    ]
+
+
+def test_an_erased_recipient_is_nowhere_and_every_count_is_as_before(warehouse_url: str, tmp_path: Path) -> None:
+    write_file(tmp_path, "catalog", START, "a.jsonl", [recipient("r1", "ann"), recipient("r2", "joann")])
+    write_file(tmp_path, "canonical", START, "a.jsonl", [click("ann", 0, email="Ann@Mail.example"), click("joann", 0)])
+    run_hours(warehouse_url, tmp_path, hour(0))
+    before = figures(warehouse_url)
+    personal = ('"ann@mail.example', "(ann@mail.example", ",ann@mail.example", "192.0.2.7", "cookie-ann")
+    assert "raw.canonical" in mentions(warehouse_url, *personal)
+
+    done = erasure.erase(warehouse_url, email="Ann@mail.example")
+
+    assert (done.recipients, done.events, done.raw_records) == (["r1"], 1, 2)
+    assert mentions(warehouse_url, *personal) == []
+    assert figures(warehouse_url) == before
+    found = {row["recipient_id"]: row for row in mart(warehouse_url, "recipients")}
+    assert (found["r1"]["email"], found["r1"]["is_erased"]) == (None, True)
+    assert (found["r2"]["email"], found["r2"]["is_erased"]) == ("joann@mail.example", False)
+    (proof,) = rows(warehouse_url, "select recipient_ids, counts from ops.erasure")
+    assert proof["recipient_ids"] == ["r1"]
+
+    # Recomputing counts from what is left, and gives the same.
+    run_hours(warehouse_url, tmp_path, hour(1), recompute="all", late_hours=0)
+    after = figures(warehouse_url)
+    after["workflow_windows"] = [row for row in after["workflow_windows"] if row["window_start"] == START]
+    assert after == before
+
+
+def test_a_later_event_or_catalog_entry_does_not_bring_the_address_back(warehouse_url: str, tmp_path: Path) -> None:
+    write_file(tmp_path, "catalog", START, "a.jsonl", [recipient("r1", "ann")])
+    write_file(tmp_path, "canonical", START, "a.jsonl", [click("ann", 0)])
+    run_hours(warehouse_url, tmp_path, hour(0))
+    erasure.erase(warehouse_url, recipient_id="r1")
+    write_file(tmp_path, "catalog", hour(1).start, "a.jsonl", [recipient("r1", "ann"), recipient("r9", "ann")])
+    write_file(tmp_path, "canonical", hour(1).start, "a.jsonl", [click("ann", 1), click("ann", 2, recipient_id="r7")])
+    run_hours(warehouse_url, tmp_path, hour(1))
+    assert [row["email"] for row in mart(warehouse_url, "recipients")] == [None] * len(
+        mart(warehouse_url, "recipients")
+    )
+    kept = [
+        name for name in mentions(warehouse_url, "ann@mail.example") if name.split(".")[0] in ("intermediate", "marts")
+    ]
+    assert kept == []
+    assert mart(warehouse_url, "delivery_statistics")[0]["click_count"] == 3
+
+
+def test_nobody_is_erased_for_an_unknown_name(warehouse_url: str, tmp_path: Path) -> None:
+    write_file(tmp_path, "canonical", START, "a.jsonl", [click("ann", 0)])
+    run_hours(warehouse_url, tmp_path, hour(0))
+    with pytest.raises(erasure.ErasureError, match="knows no such recipient"):
+        erasure.erase(warehouse_url, email="nobody@mail.example")
+    with pytest.raises(erasure.ErasureError, match="one of the two"):
+        erasure.erase(warehouse_url)
+    assert rows(warehouse_url, "select * from ops.erasure") == []
