@@ -1,0 +1,69 @@
+# Every target sets up what it needs: nothing has to run before it. `make` alone lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+VENV := .venv/bin
+SILLAGE := PYTHONPATH=plugins $(VENV)/python -m sillage
+DBT := DBT_PROFILES_DIR=dbt_project DBT_PROJECT_DIR=dbt_project DBT_SEND_ANONYMOUS_USAGE_STATS=False $(VENV)/dbt
+
+.PHONY: help up down status logs psql run demo-data test lint screenshots format pins
+# The commands share one home and one virtual environment.
+.NOTPARALLEL:
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: .venv/.runtime ## start everything; the first time with demo data, and show the delivery statistics
+	@$(SILLAGE) up
+
+down: ## stop everything, leave no process behind
+	@if [ -x $(VENV)/python ]; then $(SILLAGE) down; else echo "Nothing was ever started here."; fi
+
+status: .venv/.runtime ## which part runs, and which hour was published last
+	@$(SILLAGE) status
+
+logs: .venv/.runtime ## the logs of Airflow's components (follows them on a terminal)
+	@$(SILLAGE) logs $(if $(shell test -t 1 && echo yes),--follow)
+
+psql: .venv/.runtime ## SQL on the warehouse, also from standard input
+	@$(SILLAGE) psql
+
+run: .venv/.runtime ## one window through the DAG: make run START=2026-01-01T00 END=2026-01-01T01
+	@test -n "$(START)" -a -n "$(END)" || { echo "Say which hours: make run START=2026-01-01T00 END=2026-01-01T01"; exit 2; }
+	@$(SILLAGE) run "$(START)" "$(END)"
+
+demo-data: .venv/.runtime ## make the demo's landing zone without starting anything
+	@$(SILLAGE) demo-data
+
+test: .venv/.dev dbt_project/target/manifest.json ## unit, DAG and integration tests
+	$(VENV)/python -m pytest $(TESTS)
+
+lint: .venv/.dev ## ruff, mypy, sqlfluff, dbt parse
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(DBT) parse --warn-error-options '{"error": ["Deprecations"]}' --no-partial-parse
+	$(VENV)/python tools/lint_sql.py
+
+screenshots: .venv/.dev dbt_project/target/manifest.json ## pictures of the tabs for the docs (needs Chromium)
+	SILLAGE_SCREENSHOTS=docs/images $(VENV)/python -m pytest tests/browser/test_screenshots.py
+
+format: .venv/.dev ## put the code into the form that lint wants
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+pins: .venv/.dev ## write constraints.txt and constraints-dev.txt anew from the requirements
+	$(VENV)/uv pip compile $(PIN) requirements.txt requirements-dev.txt -o constraints-dev.txt
+	$(VENV)/uv pip compile $(PIN) -c constraints-dev.txt requirements.txt -o constraints.txt
+PIN := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make pins"
+
+.venv/.runtime: constraints.txt
+	@tools/venv.sh constraints.txt
+	@touch $@
+
+.venv/.dev: constraints-dev.txt constraints.txt
+	@tools/venv.sh constraints-dev.txt
+	@touch .venv/.runtime $@
+
+dbt_project/target/manifest.json: .venv/.dev $(shell find dbt_project -path dbt_project/target -prune -o -type f -name '*.[syc][qms][lv]' -print)
+	$(DBT) --quiet parse
+	@touch $@

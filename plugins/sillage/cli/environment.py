@@ -1,0 +1,84 @@
+"""The environment that every process of a Sillage on one machine gets. Secrets travel here and never as arguments."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ..settings import CHECKOUT, Settings
+from .credentials import UI_USER, Credentials
+
+# Each worker of the LocalExecutor keeps 150 MB and a task wants about one core: two work while two wait on the database.
+PARALLEL_TASKS = 4
+
+SILENT = {
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
+    "DBT_SEND_ANONYMOUS_USAGE_STATS": "False",
+    "GX_ANALYTICS_ENABLED": "False",
+    "DO_NOT_TRACK": "1",
+    "SCARF_ANALYTICS": "false",
+}
+
+
+def tool(name: str) -> str:
+    """The path of a command of the virtual environment that runs us."""
+    return str(Path(sys.executable).parent / name)
+
+
+def manifest(settings: Settings) -> Path:
+    """Where `dbt parse` leaves the manifest that the DAG is drawn from."""
+    return settings.home / "dbt" / "manifest.json"
+
+
+def build(settings: Settings, credentials: Credentials, warehouse_url: str, metadata_url: str) -> dict[str, str]:
+    """The whole environment of Airflow's processes and of what they start."""
+    home, address = settings.home, f"http://127.0.0.1:{settings.port}"
+    ours = {
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "/usr/bin:/bin"))),
+        "PYTHONPATH": str(CHECKOUT / "plugins"),
+        "TZ": "UTC",
+        "SILLAGE_HOME": str(home),
+        "SILLAGE_LANDING": settings.landing,
+        "SILLAGE_WAREHOUSE_URL": warehouse_url,
+        "SILLAGE_PORT": str(settings.port),
+        "SILLAGE_TABS_URL": reader_url(warehouse_url, "tabs_reader", credentials.readers["tabs_reader"]),
+        "DBT_PROJECT_DIR": str(settings.dbt_project),
+        "DBT_PROFILES_DIR": str(settings.dbt_project),
+        "DBT_TARGET_PATH": str(manifest(settings).parent),
+        "DBT_LOG_PATH": str(home / "logs" / "dbt"),
+        "AIRFLOW_HOME": str(home / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": str(PARALLEL_TASKS),
+        "AIRFLOW__CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{UI_USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(credentials.ui_passwords_file),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
+        "AIRFLOW__CORE__FERNET_KEY": credentials.fernet_key,
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(settings.port),
+        "AIRFLOW__API__BASE_URL": address,
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__SECRET_KEY": credentials.session_key,
+        "AIRFLOW__API_AUTH__JWT_SECRET": credentials.jwt_key,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url,
+        "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "tasks"),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "logs" / "dag-processor-files"),
+        # A task whose worker died (make down, a crash) is tried again after this many seconds without a sign of life.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "120",
+    }
+    return {**os.environ, **ours, **SILENT}
+
+
+def reader_url(warehouse_url: str, role: str, password: str) -> str:
+    """The warehouse's URL with the login of `role`."""
+    parts = urlsplit(warehouse_url)
+    return parts._replace(netloc=f"{role}:{password}@{parts.hostname}:{parts.port or 5432}").geturl()

@@ -1,0 +1,278 @@
+"""Everything that must stand before Airflow starts: a home, a database, roles, migrations and the parsed dbt project.
+
+Each step looks first whether it is done, so that repeating all of them costs seconds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import psycopg2
+from psycopg2 import errors, sql
+
+from .. import models, roles, warehouse
+from ..server import Server, home_of, is_port_free
+from ..settings import Settings
+from . import environment
+from .credentials import Credentials, load
+
+OWNER = "sillage"
+# Below the range from which systems draw the ports of outgoing connections, so that a restart finds it free again.
+FIRST_DATABASE_PORT = 25432
+# The demo with Airflow's metadata and logs takes 1 GB; below this a first start would end in the middle.
+LEAST_FREE_BYTES = 2 * 1024**3
+
+Say = Callable[[str], None]
+
+
+class PreparationError(RuntimeError):
+    """Sillage cannot be started like this: the message says what to change."""
+
+
+@dataclass(frozen=True)
+class House:
+    """A prepared Sillage: what its processes need to know."""
+
+    settings: Settings
+    credentials: Credentials
+    warehouse_url: str
+    metadata_url: str
+    environment: dict[str, str]
+    has_own_landing: bool
+
+
+def embedded_server(settings: Settings) -> Server | None:
+    """The embedded Postgres of this home, started or not; None when SILLAGE_WAREHOUSE_URL names another one."""
+    if settings.warehouse_url:
+        return None
+    folder = home_of(settings.home / "postgres")
+    return Server(folder, _database_port(folder), load(settings.home).database_admin)
+
+
+@contextmanager
+def only_one(settings: Settings) -> Iterator[None]:
+    """Hold the home for a start or a stop. Raises PreparationError when another command holds it."""
+    make_home(settings)
+    with (settings.home / "lock").open("w", encoding="utf-8") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PreparationError(
+                f"Another `make up` or `make down` works on {settings.home}: wait for it, or end it with Ctrl-C."
+            ) from None
+        yield
+
+
+@contextmanager
+def nothing() -> Iterator[None]:
+    """Hold nothing: for commands that only look."""
+    yield
+
+
+def libpq_environment(url: str) -> dict[str, str]:
+    """The environment variables by which psql reaches `url`, so that its password is no argument."""
+    parts = urlsplit(url)
+    return {
+        "PGHOST": parts.hostname or "127.0.0.1",
+        "PGPORT": str(parts.port or 5432),
+        "PGUSER": unquote(parts.username or ""),
+        "PGPASSWORD": unquote(parts.password or ""),
+        "PGDATABASE": unquote(parts.path.lstrip("/")),
+    }
+
+
+def prepare(settings: Settings, say: Say, *, metadata: str = "airflow", has_own_landing: bool = False) -> House:
+    """Make everything ready and give it; `metadata` names the Airflow metadata database to use.
+
+    Raises PreparationError, ServerError or WarehouseError with a sentence that says what to do.
+    """
+    make_home(settings)
+    if has_own_landing:
+        _check_landing(settings.landing)
+    credentials = load(settings.home)
+    server = embedded_server(settings)
+    if server:
+        warehouse_url, metadata_url = _open_embedded(server, credentials, metadata, say)
+    else:
+        warehouse_url, metadata_url = _open_external(settings.warehouse_url, credentials, metadata)
+    applied = warehouse.migrate(warehouse_url)
+    roles.grant_readers(warehouse_url)
+    if applied:
+        say(f"Warehouse migrated: {', '.join(applied)}.")
+    house = House(
+        settings,
+        credentials,
+        warehouse_url,
+        metadata_url,
+        environment.build(settings, credentials, warehouse_url, metadata_url),
+        has_own_landing,
+    )
+    _parse_dbt_project(house, say)
+    _migrate_airflow(house, say)
+    return house
+
+
+def run_quietly(command: list[str], house: House, log: str, problem: str) -> None:
+    """Run `command` with its output in `log` below the home's logs; raises PreparationError starting with `problem`."""
+    path = house.settings.home / "logs" / log
+    with path.open("ab") as stream:
+        done = subprocess.run(
+            command,
+            env={**house.environment, **warehouse.dbt_environment(house.warehouse_url)},
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        tail = "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])
+        raise PreparationError(f"{tail}\n{problem}: the lines above say why, all of them are in {path}.")
+
+
+def make_home(settings: Settings) -> None:
+    """Make the state folder and check that there is room. Raises PreparationError when it cannot be used."""
+    try:
+        for folder in (settings.home, settings.home / "logs", settings.home / "run"):
+            folder.mkdir(parents=True, exist_ok=True)
+        probe = settings.home / "run" / "probe"
+        probe.write_text("x", encoding="utf-8")
+        probe.unlink()
+    except OSError as error:
+        raise PreparationError(
+            f"SILLAGE_HOME {settings.home} cannot be written ({error.strerror}): free space there, or set SILLAGE_HOME to a"
+            " folder that you may write."
+        ) from error
+    free = shutil.disk_usage(settings.home).free
+    if free < LEAST_FREE_BYTES and not (settings.home / "demo.json").exists():
+        raise PreparationError(
+            f"Only {free / 1024**3:.1f} GB are free in {settings.home} and a start needs 2: free some, or set SILLAGE_HOME to"
+            " another disk."
+        )
+
+
+def _check_landing(landing: str) -> None:
+    if "://" not in landing:
+        if not Path(landing).is_dir():
+            raise PreparationError(
+                f"SILLAGE_LANDING {landing} is not a folder: make it, or name the folder or URL below which"
+                " <source>/<date>/<hour>/ stand."
+            )
+        if not os.access(landing, os.R_OK | os.X_OK):
+            raise PreparationError(
+                f"SILLAGE_LANDING {landing} cannot be read by this user: give it the right to read it."
+            )
+        return
+    from airflow.sdk import ObjectStoragePath
+
+    try:
+        found = ObjectStoragePath(landing).exists()
+    except Exception as error:  # each store's client has its own exceptions
+        raise PreparationError(
+            f"SILLAGE_LANDING {landing} cannot be opened ({error}): is the provider of its scheme installed, and may this"
+            " user read it?"
+        ) from error
+    if not found:
+        raise PreparationError(
+            f"SILLAGE_LANDING {landing} does not exist: name the URL below which <source>/ folders stand."
+        )
+
+
+def _database_port(folder: Path) -> int:
+    """The port chosen at the first start, kept so that BI tools find the database again."""
+    kept = folder / "port"
+    if not kept.exists():
+        port = next(port for port in range(FIRST_DATABASE_PORT, 32768) if is_port_free(port))
+        folder.mkdir(parents=True, exist_ok=True)
+        kept.write_text(str(port), encoding="utf-8")
+    return int(kept.read_text(encoding="utf-8"))
+
+
+def _open_embedded(server: Server, credentials: Credentials, metadata: str, say: Say) -> tuple[str, str]:
+    if not (server.data / "PG_VERSION").exists():
+        say(f"Making the embedded Postgres in {server.folder}.")
+    if server.start():
+        say(f"Postgres runs on 127.0.0.1:{server.port}.")
+    admin_url = server.url("postgres")
+    passwords = {OWNER: credentials.warehouse_owner, "airflow": credentials.metadata_owner, **credentials.readers}
+    roles.bootstrap_roles(admin_url, passwords)
+    ensure_database(admin_url, "sillage", OWNER)
+    ensure_database(admin_url, metadata, "airflow")
+    return (
+        server.url("sillage", OWNER, credentials.warehouse_owner),
+        _for_airflow(server.url(metadata, "airflow", credentials.metadata_owner)),
+    )
+
+
+def _open_external(url: str, credentials: Credentials, metadata: str) -> tuple[str, str]:
+    """Airflow's metadata goes beside the given database, under a name that no other Airflow can have chosen."""
+    roles.bootstrap_roles(url, credentials.readers)
+    given = os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+    if given:
+        return url, given
+    parts = urlsplit(url)
+    name = f"{parts.path.lstrip('/')}_{metadata}"
+    ensure_database(url, name, unquote(parts.username or ""))
+    return url, _for_airflow(parts._replace(path=f"/{name}").geturl())
+
+
+def _for_airflow(url: str) -> str:
+    return "postgresql+psycopg2://" + url.split("://", 1)[1]
+
+
+def ensure_database(admin_url: str, name: str, owner: str) -> None:
+    """Make the database `name` of `owner`, closed to everyone else, where it is not there. Raises PreparationError."""
+    with (
+        warehouse.connect(admin_url),
+        closing(psycopg2.connect(admin_url)) as connection,
+        connection.cursor() as cursor,
+    ):
+        connection.autocommit = True
+        cursor.execute("select 1 from pg_database where datname = %s", (name,))
+        if cursor.fetchone():
+            return
+        try:
+            cursor.execute(sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(owner)))
+        except errors.InsufficientPrivilege as error:
+            raise PreparationError(
+                f"The user of SILLAGE_WAREHOUSE_URL may not create the database {name} for Airflow's metadata: create it, or"
+                " set AIRFLOW__DATABASE__SQL_ALCHEMY_CONN to one that exists."
+            ) from error
+        cursor.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
+
+
+def _parse_dbt_project(house: House, say: Say) -> None:
+    """The DAG is drawn from dbt's manifest; it is parsed again when a file of the project is newer."""
+    project, target = house.settings.dbt_project, environment.manifest(house.settings)
+    parts = [
+        path for part in ("models", "macros", "seeds", "tests", "snapshots") for path in (project / part).rglob("*")
+    ]
+    newest = max(path.stat().st_mtime for path in [*parts, *project.glob("*.yml")] if path.is_file())
+    if target.exists() and target.stat().st_mtime >= newest:
+        return
+    say("Parsing the dbt project.")
+    models.parse(house.warehouse_url)
+    os.utime(target)
+
+
+def _migrate_airflow(house: House, say: Say) -> None:
+    folder = Path(house.environment["AIRFLOW_HOME"])
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = version("apache-airflow-core") + " " + hashlib.sha256(house.metadata_url.encode()).hexdigest()
+    stamp = folder / f"migrated-{urlsplit(house.metadata_url).path.lstrip('/')}"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == mark:
+        return
+    say("Migrating Airflow's metadata database.")
+    run_quietly(
+        [environment.tool("airflow"), "db", "migrate"], house, "airflow-db.log", "Airflow's metadata was not migrated"
+    )
+    stamp.write_text(mark, encoding="utf-8")
