@@ -1,0 +1,185 @@
+"""Deliveries: the list, one of them, several added up, and the platform's average."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg2 import sql
+
+# What a list may be sorted by: the name in the page's URL, and the column. `{h}` is human_ or nothing.
+SORTS = {
+    "label": "lower(delivery.label)",
+    "sent": "delivery.sent_at",
+    "targeted": "statistics.targeted_count",
+    "delivered": "statistics.delivered_count",
+    "opens": "statistics.{h}recipient_open_count",
+    "clicks": "statistics.{h}recipient_click_count",
+    "open_rate": "statistics.{h}open_rate",
+    "click_rate": "statistics.{h}click_rate",
+    "opt_outs": "statistics.{h}opt_out_count",
+}
+# "the previous six months" of the reference's platform average
+AVERAGE_MONTHS = 6
+
+COUNTS = (
+    "targeted_count",
+    "to_deliver_count",
+    "delivered_count",
+    "hard_bounce_count",
+    "soft_bounce_count",
+    "complaint_count",
+    "open_count",
+    "recipient_open_count",
+    "pixel_open_count",
+    "estimated_recipient_open_count",
+    "estimated_open_count",
+    "click_count",
+    "recipient_click_count",
+    "person_click_count",
+    "opt_out_count",
+    "mirror_page_count",
+    "forward_count",
+    "web_page_count",
+    "transaction_count",
+    "transaction_amount",
+    "article_count",
+)
+SENDING = COUNTS[:6]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What the list is asked for; `is_tracked` None means both, `page` counts from 1."""
+
+    text: str = ""
+    channel: str = ""
+    is_tracked: bool | None = None
+    sent_from: datetime | None = None
+    sent_until: datetime | None = None
+    sort: str = "sent"
+    is_descending: bool = True
+    page: int = 1
+    page_size: int = 25
+    is_people: bool = True
+
+
+def listed(cursor: Any, search: Search) -> tuple[list[Any], int]:
+    """A page of deliveries that `search` finds, and how many it finds in all."""
+    conditions, values = _conditions(search)
+    prefix = "human_" if search.is_people else ""
+    order = SORTS[search.sort].format(h=prefix)
+    direction = "desc" if search.is_descending else "asc"
+    statement = f"""
+        select delivery.*, statistics.targeted_count, statistics.delivered_count,
+            statistics.{prefix}recipient_open_count as opens, statistics.{prefix}recipient_click_count as clicks,
+            statistics.{prefix}open_rate as open_rate, statistics.{prefix}click_rate as click_rate,
+            statistics.{prefix}opt_out_count as opt_outs, count(*) over () as found_count
+        from marts.deliveries as delivery
+        left join marts.delivery_statistics as statistics on statistics.delivery_id = delivery.delivery_id
+        where {conditions}
+        order by {order} {direction} nulls last, delivery.delivery_id
+        limit %(limit)s offset %(offset)s
+    """
+    values |= {"limit": search.page_size, "offset": (search.page - 1) * search.page_size}
+    cursor.execute(statement, values)
+    rows = cursor.fetchall()
+    if rows:
+        return rows, rows[0].found_count
+    cursor.execute(f"select count(*) as found_count from marts.deliveries as delivery where {conditions}", values)
+    return [], cursor.fetchone().found_count
+
+
+def channels(cursor: Any) -> list[str]:
+    """The channels that deliveries have."""
+    cursor.execute("select distinct channel from marts.deliveries order by 1")
+    return [channel for (channel,) in cursor.fetchall()]
+
+
+def one(cursor: Any, delivery_id: str) -> Any | None:
+    """The delivery and its statistics in one row, None where there is none."""
+    cursor.execute(
+        """
+        select *
+        from (select * from marts.deliveries where delivery_id = %(id)s) as delivery
+        left join (select * from marts.delivery_statistics where delivery_id = %(id)s) as statistics using (delivery_id)
+        left join (select delivery_id, delivery_number from intermediate.int_delivery_spans) as numbered using (delivery_id)
+        """,
+        {"id": delivery_id},
+    )
+    return cursor.fetchone()
+
+
+def cumulated(cursor: Any, delivery_ids: Sequence[str]) -> Any:
+    """The counts of `delivery_ids` added up, with the rates of the sums; estimates add up their deliveries' estimates."""
+    return _summed(cursor, "statistics.delivery_id = any(%(ids)s)", {"ids": list(delivery_ids)})
+
+
+def platform_average(cursor: Any, channel: str, sent_at: datetime | None) -> Any:
+    """The rates of all deliveries on `channel` sent in the six months before `sent_at` (now, where never sent).
+
+    Sums over sums, so that a proof of ten messages does not weigh as much as a mailing of a million.
+    """
+    return _summed(
+        cursor,
+        "delivery.channel = %(channel)s and delivery.sent_at <= coalesce(%(sent_at)s, now())"
+        f" and delivery.sent_at > coalesce(%(sent_at)s, now()) - interval '{AVERAGE_MONTHS} months'",
+        {"channel": channel, "sent_at": sent_at},
+    )
+
+
+def freshness(cursor: Any) -> datetime | None:
+    """The end of the newest published window."""
+    cursor.execute("select max(window_end) as as_of from marts.workflow_windows")
+    as_of: datetime | None = cursor.fetchone().as_of
+    return as_of
+
+
+def _conditions(search: Search) -> tuple[str, dict[str, Any]]:
+    conditions = ["true"]
+    values: dict[str, Any] = {}
+    if search.text:
+        conditions.append(
+            "(delivery.label ilike %(text)s or delivery.subject ilike %(text)s or delivery.delivery_id ilike %(text)s)"
+        )
+        values["text"] = f"%{escaped(search.text)}%"
+    if search.channel:
+        conditions.append("delivery.channel = %(channel)s")
+        values["channel"] = search.channel
+    if search.is_tracked is not None:
+        conditions.append("delivery.is_tracking_enabled = %(is_tracked)s")
+        values["is_tracked"] = search.is_tracked
+    if search.sent_from:
+        conditions.append("delivery.sent_at >= %(sent_from)s")
+        values["sent_from"] = search.sent_from
+    if search.sent_until:
+        conditions.append("delivery.sent_at < %(sent_until)s")
+        values["sent_until"] = search.sent_until
+    return " and ".join(conditions), values
+
+
+def escaped(text: str) -> str:
+    """`text` as a literal inside a LIKE pattern."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _summed(cursor: Any, condition: str, values: dict[str, Any]) -> Any:
+    sums = [sql.SQL("sum({0}) as {0}").format(sql.Identifier(name)) for name in COUNTS]
+    sums += [
+        sql.SQL("sum({0}) as {0}").format(sql.Identifier(f"human_{name}")) for name in COUNTS if name not in SENDING
+    ]
+    sums += [
+        sql.SQL("sum({0}) as {0}").format(sql.Identifier(name))
+        for name in ("machine_open_count", "scanner_click_count")
+    ]
+    cursor.execute(
+        sql.SQL(
+            "select count(*) as delivery_count, {sums}, max(as_of) as as_of, min(delivery.sent_at) as sent_at"
+            " from marts.delivery_statistics as statistics join marts.deliveries as delivery using (delivery_id) where "
+        ).format(sums=sql.SQL(", ").join(sums))
+        + sql.SQL(condition),
+        values,
+    )
+    return cursor.fetchone()

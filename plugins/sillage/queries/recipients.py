@@ -1,0 +1,125 @@
+"""Recipients: finding one, and what one did over all deliveries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .deliveries import escaped
+from .verdicts import IS_PEOPLE, IS_TRACKING
+
+FOUND_LIMIT = 50
+# The reference's ready filters on the recipients of a delivery.
+BEHAVIOURS = {
+    "opened": "tracked > 0",
+    "opened_only": "tracked > 0 and clicks = 0",
+    "clicked": "clicks > 0",
+    "neither": "tracked = 0",
+    "bounced": "bounces > 0",
+    "opted_out": "opt_outs > 0",
+}
+
+
+def search(cursor: Any, text: str, by_part: bool) -> list[Any]:
+    """Recipients whose id or address is `text`; with `by_part` also those whose address or id begins with it.
+
+    Without the right to see addresses only whole ones are compared, so that nobody can spell one out letter by letter.
+    """
+    cursor.execute(
+        """
+        select recipient_id, email, email_domain, is_erased from marts.recipients
+        where recipient_id = %(text)s or email = %(address)s
+            or (%(by_part)s and (email like %(begins)s or recipient_id like %(begins)s))
+        order by recipient_id = %(text)s or coalesce(email = %(address)s, false) desc, recipient_id limit %(limit)s
+        """,
+        {
+            "text": text,
+            "address": text.lower(),
+            "by_part": by_part,
+            "begins": f"{escaped(text)}%",
+            "limit": FOUND_LIMIT,
+        },
+    )
+    return list(cursor.fetchall())
+
+
+def ids_of(cursor: Any, text: str) -> list[str]:
+    """The recipient ids that a filter names: those with that address, else `text` itself as an id."""
+    if "@" in text:
+        cursor.execute("select recipient_id from marts.recipients where email = %s limit 20", (text.lower(),))
+        return [recipient_id for (recipient_id,) in cursor.fetchall()] or [text]
+    return [text]
+
+
+def one(cursor: Any, recipient_id: str) -> Any | None:
+    """The recipient, None where there is none."""
+    cursor.execute(
+        "select recipient_id, email, email_domain, is_erased from marts.recipients where recipient_id = %s",
+        (recipient_id,),
+    )
+    return cursor.fetchone()
+
+
+def strip(cursor: Any, recipient_id: str, is_people: bool) -> Any:
+    """First and last activity, favourite device and hour (UTC), deliveries received, opened and clicked."""
+    people = f"and {IS_PEOPLE}" if is_people else ""
+    cursor.execute(
+        f"""
+        with events as (
+            select * from intermediate.int_events where recipient_id = %(id)s and is_standing and not is_withheld
+        ),
+        tracked as (
+            select * from events
+            where {IS_TRACKING} {people}
+        )
+        select
+            (select count(distinct delivery_id) from events where event_type = 'delivered') as received_count,
+            count(distinct delivery_id) as opened_count,
+            count(distinct delivery_id) filter (where event_type = 'click') as clicked_count,
+            count(*) as event_count, min(occurred_at) as first_at, max(occurred_at) as last_at,
+            mode() within group (order by device_type) filter (where device_type <> 'unknown') as device,
+            mode() within group (order by extract(hour from occurred_at at time zone 'UTC')::int) as hour
+        from tracked
+        """,
+        {"id": recipient_id},
+    )
+    return cursor.fetchone()
+
+
+def deliveries_of(cursor: Any, recipient_id: str) -> list[Any]:
+    """The deliveries the recipient was sent, newest first, and what became of each."""
+    cursor.execute(
+        f"""
+        select event.delivery_id, max(delivery.label) as label, min(event.occurred_at) as first_at,
+            bool_or(event.event_type = 'delivered') as was_delivered, bool_or(event.event_type = 'click') as was_clicked,
+            bool_or(event.{IS_TRACKING}) as was_opened,
+            bool_or(event.event_type in ('hard_bounce', 'soft_bounce')) as was_bounced,
+            bool_or(event.event_type = 'opt_out') as was_opted_out
+        from intermediate.int_events as event left join marts.deliveries as delivery using (delivery_id)
+        where event.recipient_id = %s and event.is_standing and not event.is_withheld
+        group by event.delivery_id order by 3 desc limit 100
+        """,
+        (recipient_id,),
+    )
+    return list(cursor.fetchall())
+
+
+def of_delivery(cursor: Any, delivery_number: int, behaviour: str, after: str = "", limit: int = 100) -> list[Any]:
+    """Recipients of a delivery by what they did (one of BEHAVIOURS), in the order of their ids, those after `after`."""
+    cursor.execute(
+        f"""
+        select found.*, recipients.email from (
+            select recipient_id, count(*) filter (where event_type = 'click') as clicks,
+                count(*) filter (where event_type = 'open' and not is_repeat) as opens,
+                count(*) filter (where {IS_TRACKING}) as tracked,
+                count(*) filter (where event_type in ('hard_bounce', 'soft_bounce')) as bounces,
+                count(*) filter (where event_type = 'opt_out') as opt_outs, max(occurred_at) as last_at
+            from intermediate.int_events
+            where delivery_number = %(number)s and is_standing and not is_withheld and recipient_id > %(after)s
+                and (event_type not in ('open', 'click', 'mirror_page', 'opt_out') or {IS_PEOPLE})
+            group by recipient_id
+        ) as found left join marts.recipients as recipients using (recipient_id)
+        where {BEHAVIOURS[behaviour]} order by recipient_id limit %(limit)s
+        """,
+        {"number": delivery_number, "after": after, "limit": limit},
+    )
+    return list(cursor.fetchall())

@@ -1,0 +1,112 @@
+"""The figures of a delivery as cards: value, what it is over what, its definition, and the platform's average beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One card. `rate` is in 0..1 and null where the denominator is 0; a plain count has no denominator."""
+
+    name: str
+    label: str
+    value: int | Decimal | None
+    denominator_name: str | None = None
+    denominator: int | Decimal | None = None
+    average: Decimal | None = None
+    is_estimate: bool = False
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether the card shows a rate."""
+        return self.denominator_name is not None
+
+    @property
+    def rate(self) -> Decimal | None:
+        """Numerator over denominator, 1 at most, as the marts have it."""
+        return _over(self.value, self.denominator)
+
+
+# definition, label, numerator, denominator
+RATES = (
+    ("open_rate", "Open rate", "recipient_open_count", "delivered_count"),
+    ("click_rate", "Click rate", "recipient_click_count", "delivered_count"),
+    ("click_to_open_rate", "Clicks over opens", "recipient_click_count", "recipient_open_count"),
+    ("reactivity_rate", "Reactivity", "recipient_click_count", "estimated_recipient_open_count"),
+    ("opt_out_rate", "Opt-out rate", "opt_out_count", "delivered_count"),
+    ("complaint_rate", "Complaint rate", "complaint_count", "delivered_count"),
+    ("bounce_rate", "Bounce rate", "bounce_count", "to_deliver_count"),
+)
+COUNTS = (
+    ("open_count", "Opens", False),
+    ("recipient_open_count", "Recipients who opened", False),
+    ("estimated_recipient_open_count", "Opened, text mails estimated", True),
+    ("click_count", "Clicks", False),
+    ("recipient_click_count", "Recipients who clicked", False),
+    ("person_click_count", "Persons who clicked", True),
+    ("forward_count", "Forwards", True),
+    ("opt_out_count", "Opt-outs", False),
+    ("mirror_page_count", "Mirror page", False),
+    ("web_page_count", "Pages visited", False),
+    ("transaction_count", "Transactions", False),
+    ("transaction_amount", "Transaction amount", False),
+)
+SENDING = {
+    "targeted_count",
+    "to_deliver_count",
+    "delivered_count",
+    "hard_bounce_count",
+    "soft_bounce_count",
+    "complaint_count",
+    "bounce_count",
+}
+FUNNEL = (
+    ("targeted_count", "Targeted"),
+    ("to_deliver_count", "To deliver"),
+    ("delivered_count", "Delivered"),
+    ("recipient_open_count", "Opened"),
+    ("recipient_click_count", "Clicked"),
+    ("transaction_count", "Transactions"),
+)
+
+
+def rates(row: Any, average: Any, is_people: bool) -> list[Figure]:
+    """The rates of a delivery (or of several added up), of people only or of all events."""
+    return [
+        Figure(
+            name, label, value_of(row, top, is_people), bottom, value_of(row, bottom, is_people),
+            _over(value_of(average, top, is_people), value_of(average, bottom, is_people)) if average is not None else None,
+        )
+        for name, label, top, bottom in RATES
+    ]  # fmt: skip
+
+
+def counts(row: Any, is_people: bool) -> list[Figure]:
+    """The counts of a delivery, those that have nothing to say (null) left out."""
+    found = [
+        Figure(name, label, value_of(row, name, is_people), is_estimate=estimate) for name, label, estimate in COUNTS
+    ]
+    return [figure for figure in found if figure.value is not None]
+
+
+def funnel(row: Any, is_people: bool) -> list[tuple[str, int, Decimal | None]]:
+    """From targeted to transactions: label, count, share of the first step."""
+    steps = [(label, value_of(row, name, is_people) or 0) for name, label in FUNNEL]
+    return [(label, int(count), _over(count, steps[0][1])) for label, count in steps]
+
+
+def value_of(row: Any, name: str, is_people: bool) -> int | Decimal | None:
+    """The count `name` of a row of delivery_statistics, people's where behaviour is counted."""
+    if name == "bounce_count":
+        hard, soft = row.hard_bounce_count, row.soft_bounce_count
+        return None if hard is None and soft is None else (hard or 0) + (soft or 0)
+    value: int | Decimal | None = getattr(row, name if name in SENDING or not is_people else f"human_{name}")
+    return value
+
+
+def _over(top: int | Decimal | None, bottom: int | Decimal | None) -> Decimal | None:
+    # Where the hours before the first one landed are missing, more messages may be seen opened than delivered.
+    return None if top is None or not bottom else min(Decimal(top) / Decimal(bottom), Decimal(1))

@@ -1,0 +1,122 @@
+"""English and French, by the browser's Accept-Language.
+
+Templates hold whole English sentences, which are the keys of words/fr.yml; names asked for by a key (`event.open`) stand in
+words/en.yml and words/fr_names.yml.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+LANGUAGES = ("en", "fr")
+WORDS = Path(__file__).with_name("words")
+DEFINITIONS = Path(__file__).resolve().parents[3] / "dbt_project" / "models" / "marts" / "_marts__docs.md"
+# French groups digits with a narrow no-break space and puts one before the percent sign.
+NARROW = "\u202f"
+_KEY = re.compile(r"^[a-z]+\.\w+$")
+
+
+@cache
+def words(language: str) -> dict[str, str]:
+    """What the pages say in `language`, by English sentence or key."""
+    files = {"en": ("en.yml",), "fr": ("fr.yml", "fr_names.yml")}[language]
+    found: dict[str, str] = {}
+    for name in files:
+        found |= yaml.safe_load((WORDS / name).read_text(encoding="utf-8"))
+    return found
+
+
+@cache
+def definitions() -> dict[str, str]:
+    """What each figure means, in English, from dbt's docs blocks: the one home of these sentences."""
+    text = DEFINITIONS.read_text(encoding="utf-8") if DEFINITIONS.is_file() else ""
+    return dict(re.findall(r"{% docs (\w+) %}(.*?){% enddocs %}", text, re.DOTALL))
+
+
+def preferred(accept_language: str | None) -> str:
+    """The first of LANGUAGES that an Accept-Language header asks for, by its weights; English otherwise."""
+    wishes = []
+    for order, part in enumerate((accept_language or "").split(",")):
+        name, _, weight = part.strip().partition(";q=")
+        try:
+            wishes.append((-float(weight or 1), order, name.split("-")[0].lower()))
+        except ValueError:
+            continue
+    for _, _, name in sorted(wishes):
+        if name in LANGUAGES:
+            return name
+    return "en"
+
+
+class Speech:
+    """Sentences, numbers and times in one language."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._words = words(language)
+
+    def say(self, english: str, **values: object) -> str:
+        """The sentence or name in this language, `{name}` replaced by values; English where no translation is known."""
+        text = self._words.get(english)
+        if text is None:
+            # A name that the warehouse knows and we do not (device.camera): its last part is readable.
+            text = english.rpartition(".")[2].replace("_", " ") if _KEY.match(english) else english
+        return text.format(**values) if values else text
+
+    def definition(self, name: str) -> str:
+        """What the figure `name` means."""
+        return self._words.get(f"definition.{name}") or definitions().get(name, "").strip()
+
+    def number(self, value: int | float | Decimal | None, digits: int = 0) -> str:
+        """`1,234` or `1 234`; a dash for null."""
+        if value is None:
+            return "–"
+        text = f"{value:,.{digits}f}"
+        if self.language == "fr":
+            return text.replace(",", NARROW).replace(".", ",")
+        return text
+
+    def percent(self, rate: float | Decimal | None) -> str:
+        """A rate of 0..1 as `14.49%` or `14,49 %`; a dash for null."""
+        if rate is None:
+            return "–"
+        return self.number(Decimal(rate) * 100, 2) + (f"{NARROW}%" if self.language == "fr" else "%")
+
+    def moment(self, value: datetime | None, *, seconds: bool = False) -> str:
+        """A time in UTC, `2026-01-02 09:00` as Airflow writes it."""
+        if value is None:
+            return "–"
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+    def duration(self, seconds: float | None) -> str:
+        """`45 s`, `3 min 20 s`, `2 h 05 min` or `3 d 4 h`."""
+        if seconds is None:
+            return "–"
+        whole = round(seconds)
+        if whole < 60:
+            return f"{whole} s"
+        if whole < 3600:
+            return f"{whole // 60} min {whole % 60:02d} s"
+        if whole < 86400:
+            return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+        day = "j" if self.language == "fr" else "d"
+        return f"{whole // 86400} {day} {whole % 86400 // 3600} h"
+
+    def names(self) -> dict[str, Any]:
+        """What a template calls."""
+        return {
+            "t": self.say,
+            "lang": self.language,
+            "number": self.number,
+            "percent": self.percent,
+            "moment": self.moment,
+            "duration": self.duration,
+            "definition": self.definition,
+        }

@@ -1,0 +1,71 @@
+"""The list of deliveries, and several of them added up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from ...queries import activity, deliveries
+from .. import figures, state
+from ..rendering import page
+from .delivery import MOST_ADDED, curves
+
+router = APIRouter()
+
+
+@router.get("/deliveries")
+def listed(request: Request) -> Response:
+    """Search, filter, sort, page."""
+    search = deliveries.Search(
+        text=state.text(request, "q"),
+        channel=state.text(request, "channel"),
+        is_tracked={"on": True, "off": False}.get(state.text(request, "tracking")),
+        sent_from=state.moment(request, "from"),
+        sent_until=state.moment(request, "until", end_of_day=True),
+        sort=state.choice(request, "sort", deliveries.SORTS, "sent"),
+        is_descending=state.choice(request, "order", ("asc", "desc"), "desc") == "desc",
+        page=state.whole(request, "page", 1, 1, 10_000),
+        page_size=state.whole(request, "size", 25, 10, 200),
+        is_people=state.is_people(request),
+    )
+    with request.app.state.reader.snapshot() as cursor:
+        rows, found = deliveries.listed(cursor, search)
+        channels = deliveries.channels(cursor)
+        as_of = deliveries.freshness(cursor)
+    pages = max(-(-found // search.page_size), 1)
+    return page(
+        request,
+        "deliveries.html",
+        section="/deliveries",
+        search=search,
+        rows=rows,
+        found=found,
+        channels=channels,
+        as_of=as_of,
+        pages=pages,
+    )
+
+
+@router.get("/cumulated")
+def cumulated(request: Request) -> Response:
+    """Several deliveries added up; a recipient who got two of them counts in both."""
+    ids = list(dict.fromkeys(request.query_params.getlist("id")))[:MOST_ADDED]
+    is_people = state.is_people(request)
+    with request.app.state.reader.snapshot() as cursor:
+        chosen = [row for row in (deliveries.one(cursor, delivery_id) for delivery_id in ids) if row is not None]
+        if not chosen:
+            raise HTTPException(404, "None of these deliveries is known.")
+        found = [row.delivery_id for row in chosen]
+        total = deliveries.cumulated(cursor, found)
+        over, points = curves(cursor, request, found, total.sent_at)
+        values: dict[str, Any] = {
+            "domains": activity.domains(cursor, found, is_people, limit=15),
+            "devices": activity.breakdown(cursor, found, "open", "device_type", is_people),
+            "week": activity.week(cursor, found, "open", is_people),
+        }
+    return page(
+        request, "cumulated.html", section="/deliveries", chosen=chosen, total=total, is_people=is_people, over=over, points=points,
+        rates=figures.rates(total, None, is_people), counts=figures.counts(total, is_people), funnel=figures.funnel(total, is_people),
+        value_of=figures.value_of, **values,
+    )  # fmt: skip

@@ -1,0 +1,154 @@
+"""URLs and click streams, and the click position."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+
+from ...queries import activity, deliveries, links
+from .. import figures, message, state
+from ..language import Speech
+from ..rendering import page, speech_of
+from .delivery import MOST_ADDED, known, platform_average
+
+router = APIRouter()
+
+TOP = ("5", "10", "20", "50")
+# More colours than this cannot be told apart in one stack.
+STACKED = 6
+
+
+@router.get("/delivery/urls")
+def urls(request: Request) -> Response:
+    """Top N with Others and Total, and clicks over time stacked by link."""
+    is_people = state.is_people(request)
+    group = state.choice(request, "by", links.GROUPS, "url")
+    top = int(state.choice(request, "top", TOP, "10"))
+    with request.app.state.reader.snapshot() as cursor:
+        delivery = known(cursor, request)
+        average = platform_average(cursor, request, delivery)
+        rows = links.clicked(cursor, delivery.delivery_id, group, is_people)
+        others = links.others(cursor, delivery.delivery_id, is_people)
+        chart = _stack(cursor, request, delivery, is_people) if rows else None
+    scores = [
+        figure
+        for figure in figures.rates(delivery, average, is_people)
+        if figure.name in ("reactivity_rate", "click_rate")
+    ]
+    return page(
+        request, "urls.html", section="/deliveries", view="urls", delivery=delivery, is_people=is_people, group=group, top=top,
+        rows=rows[:top], rest=rows[top:], total=sum(row.click_count for row in rows), others=others, chart=chart, scores=scores,
+        clicks=figures.value_of(delivery, "click_count", is_people),
+        clickers=figures.value_of(delivery, "recipient_click_count", is_people),
+    )  # fmt: skip
+
+
+@router.get("/delivery/positions")
+def positions(request: Request) -> Response:
+    """The message with the share of clicks on each link, and the same as a table."""
+    shown = _shown(request)
+    return page(
+        request, "positions.html", section="/deliveries", view="positions", delivery=shown.deliveries[0],
+        is_people=shown.measure == "people", chosen=shown.deliveries, measure=shown.measure, part=shown.part,
+        parts_there=shown.parts, rows=shown.rows, total=shown.total,
+        found=shown.frame()[1] if shown.source else set(), has_message=bool(shown.source), heat_of=shown.heat_of,
+    )  # fmt: skip
+
+
+@router.get("/delivery/message")
+def framed(request: Request) -> Response:
+    """The message itself, for the sandboxed frame of the page above."""
+    shown = _shown(request)
+    text = shown.frame()[0] if shown.source else ""
+    headers = {
+        "Content-Security-Policy": message.POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    }
+    return HTMLResponse(text, headers={**headers, "Referrer-Policy": "no-referrer"})
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What the click position shows: the deliveries added up, the part, the places and what they are counted against."""
+
+    deliveries: list[Any]
+    measure: str
+    part: str
+    parts: list[str]
+    source: str | None
+    rows: list[Any]
+    total: int
+    speech: Speech
+
+    @property
+    def places(self) -> list[message.Place]:
+        """The links of the part that is shown, with their badges."""
+        rows = [row for row in self.rows if row.content_part == self.part and row.position and row.url]
+        return [
+            message.Place(
+                row.position, row.url, f"{row.position}. {row.label or row.url}", self._badge(row), self.heat_of(row)
+            )
+            for row in rows
+        ]
+
+    def heat_of(self, row: Any) -> int:
+        """0..5 against the most clicked link."""
+        return message.heat_of(row.click_count, max((row.click_count for row in self.rows), default=0))
+
+    def frame(self) -> tuple[str, set[int]]:
+        """The document for the frame and the positions found in it."""
+        make = message.html_frame if self.part == "html" else message.text_frame
+        return make(self.source or "", self.places, self.deliveries[0].label or "")
+
+    def _badge(self, row: Any) -> str:
+        if row.link_type != "click":
+            return f"{row.position} · {self.speech.say('link.' + row.link_type)}"
+        return f"{row.position} · {self.speech.percent(row.click_count / self.total if self.total else None)}"
+
+
+def _shown(request: Request) -> _Shown:
+    measure = state.choice(request, "measure", links.MEASURES, "people" if state.is_people(request) else "total")
+    with request.app.state.reader.snapshot() as cursor:
+        first = known(cursor, request)
+        further = [
+            deliveries.one(cursor, other)
+            for other in list(dict.fromkeys(request.query_params.getlist("with")))[:MOST_ADDED]
+        ]
+        chosen = [first, *(row for row in further if row is not None and row.delivery_id != first.delivery_id)]
+        ids = [row.delivery_id for row in chosen]
+        html, text = links.message(cursor, first.delivery_id)
+        rows = links.positions(cursor, ids, measure)
+        # Messages with a click: a share of them tells how many of those who clicked did so here.
+        total = links.clickers(cursor, ids) if measure == "unique" else sum(row.click_count for row in rows)
+    there = [name for name, source in (("html", html), ("text", text)) if source]
+    part = state.choice(request, "part", ("html", "text"), there[0] if there else "html")
+    return _Shown(chosen, measure, part, there, html if part == "html" else text, rows, total, speech_of(request))
+
+
+def _stack(cursor: Any, request: Request, delivery: Any, is_people: bool) -> dict[str, Any] | None:
+    """Clicks per hour or day, stacked by the most clicked URLs."""
+    step = state.choice(request, "step", activity.STEPS, "hour")
+    period = state.choice(request, "period", activity.PERIODS, "all")
+    span = activity.span(cursor, [delivery.delivery_id], delivery.sent_at, period, step)
+    if span is None or delivery.delivery_number is None:
+        return None
+    top = links.clicked(cursor, delivery.delivery_id, "url", is_people)[:STACKED]
+    names = {row.url: row.label or row.url for row in top}
+    speech = speech_of(request)
+    steps: list[Any] = []
+    counts: dict[str | None, dict[Any, int]] = {**{url: {} for url in names}, None: {}}
+    for row in links.over_time(cursor, delivery.delivery_number, list(names), span, is_people):
+        if not steps or steps[-1] != row.step:
+            steps.append(row.step)
+        counts[row.url][row.step] = row.click_count
+    series = [
+        {"label": names[url][:60] if url else speech.say("Others"), "values": [found.get(step, 0) for step in steps], "stack": "a",
+         "color": number if url else 8}
+        for number, (url, found) in enumerate(counts.items(), 1)
+        if any(found.values())
+    ]  # fmt: skip
+    return {"type": "stacked", "labels": steps, "series": series, "step": span.step}

@@ -1,0 +1,145 @@
+"""Tracking logs of a delivery, and the table that a recipient's page shares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from ...queries import logs, recipients
+from ...queries.reader import Reader
+from .. import csv_export, guard, state
+from ..rendering import page
+from .delivery import known
+
+router = APIRouter()
+
+_UUID = re.compile(r"^[0-9a-fA-F-]{36}$")
+COLUMNS = (
+    "event_id", "occurred_at", "event_type", "delivery_id", "recipient_id", "email", "url", "label", "category", "position",
+    "verdict", "verdict_reason", "device_type", "os_family", "browser_family", "requester_id", "is_repeat", "source",
+)  # fmt: skip
+# What the table can show beside time, type and link; the address's `columns` chooses.
+OPTIONAL = (
+    "recipient",
+    "delivery",
+    "verdict",
+    "device",
+    "system",
+    "browser",
+    "position",
+    "category",
+    "requester",
+    "source",
+    "reason",
+)
+
+
+@router.get("/delivery/logs")
+def of_delivery(request: Request) -> Response:
+    """The events of a delivery."""
+    with request.app.state.reader.snapshot() as cursor:
+        delivery = known(cursor, request)
+        search = _of_delivery(cursor, request, delivery)
+        values = table(cursor, request, search)
+    return page(
+        request, "logs.html", section="/deliveries", view="logs", delivery=delivery, is_people=state.is_people(request),
+        columns=chosen_columns(request, ("recipient", "verdict", "device")), **values,
+    )  # fmt: skip
+
+
+@router.get("/delivery/logs.csv")
+def of_delivery_csv(request: Request) -> Response:
+    """The same as a file, of what is filtered."""
+    reader: Reader = request.app.state.reader
+    with reader.snapshot() as cursor:
+        delivery = known(cursor, request)
+        search = _of_delivery(cursor, request, delivery)
+    return export(request, search, f"tracking-logs-{delivery.delivery_id}")
+
+
+def table(cursor: Any, request: Request, search: logs.Search) -> dict[str, Any]:
+    """What logs_table.html needs: a page of rows, where the next begins, how many there are."""
+    rows = logs.page(cursor, search, _after(request, search))
+    last = rows[-1] if len(rows) == logs.PAGE else None
+    return {
+        "search": search,
+        "rows": rows,
+        "following": state.packed(_plain(last.sort_key), str(last.event_key)) if last else None,
+        "found": logs.count(cursor, search),
+        "count_limit": logs.COUNT_LIMIT,
+        "types": {"tracking": logs.TRACKING, "sending": logs.SENDING},
+        "verdicts": logs.VERDICTS,
+        "devices": logs.DEVICES,
+        "optional": OPTIONAL,
+        "masked": lambda address: guard.masked(address, request.state.rights),
+    }
+
+
+def filtered(request: Request) -> logs.Search:
+    """The filters that the address names, for any delivery or recipient."""
+    kind = state.choice(request, "type", (*logs.TRACKING, *logs.SENDING, "all"), "")
+    types: Sequence[str] = (*logs.TRACKING, *logs.SENDING) if kind == "all" else (kind,) if kind else ()
+    is_people = state.is_people(request) and kind not in logs.SENDING and kind != "all"
+    verdict = state.choice(request, "verdict", logs.VERDICTS, "")
+    return logs.Search(
+        types=types,
+        verdict=verdict,
+        device=state.choice(request, "device", logs.DEVICES, ""),
+        url=state.text(request, "url"),
+        since=state.moment(request, "from"),
+        until=state.moment(request, "until", end_of_day=True),
+        # Who asks for scanners wants to see them.
+        is_people=is_people and not verdict,
+        sort=state.choice(request, "sort", logs.SORTS, "when"),
+        is_descending=state.choice(request, "order", ("asc", "desc"), "desc") == "desc",
+    )
+
+
+def export(request: Request, search: logs.Search, name: str) -> Response:
+    """The events of `search` as CSV, fetched and sent in portions; addresses as the caller may see them."""
+    reader: Reader = request.app.state.reader
+    rights = request.state.rights
+
+    def rows() -> Iterator[Sequence[Any]]:
+        with reader.stream() as cursor:
+            for row in logs.every(cursor, search):
+                yield [
+                    guard.masked(row.email, rights) if column == "email" else getattr(row, column) for column in COLUMNS
+                ]
+
+    return csv_export.download(name, COLUMNS, rows)
+
+
+def chosen_columns(request: Request, default: Sequence[str]) -> list[str]:
+    """The optional columns that the address names."""
+    given = request.query_params.getlist("columns")
+    return [name for name in OPTIONAL if name in (given or default)]
+
+
+def _of_delivery(cursor: Any, request: Request, delivery: Any) -> logs.Search:
+    # A delivery without any event has no number; none has this one.
+    number = -1 if delivery.delivery_number is None else delivery.delivery_number
+    recipient = state.text(request, "recipient")
+    ids = recipients.ids_of(cursor, recipient) if recipient else None
+    return replace(filtered(request), delivery_number=number, recipient_ids=ids)
+
+
+def _after(request: Request, search: logs.Search) -> tuple[Any, str] | None:
+    given = state.unpacked(request)
+    if not given or len(given) != 2 or not all(isinstance(value, str) for value in given) or not _UUID.match(given[1]):
+        return None
+    if search.sort != "when":
+        return given[0], given[1]
+    try:
+        return datetime.fromisoformat(given[0]), given[1]
+    except ValueError:
+        return None
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

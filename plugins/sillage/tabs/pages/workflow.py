@@ -1,0 +1,161 @@
+"""Check tracking: is the workflow on, how did it end, which hours are there, what was rejected, what did the checks say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from ...queries import workflow
+from ...queries.reader import Reader
+from .. import airflow_state, csv_export, state
+from ..rendering import page
+
+router = APIRouter()
+
+DAYS = ("3", "7", "14", "31")
+# An hourly run ends within minutes of its hour; two hours without one is worth a look.
+LATE_AFTER = timedelta(hours=2)
+REJECTED_COLUMNS = ("source", "window_start", "path", "line_number", "reason", "detail", "byte_count", "rejected_at")
+STRIP_LETTERS = {"published": "✓", "late": "L", "empty": "0", "failed": "!", "running": "…", "missing": "–"}
+
+
+@router.get("/workflow")
+def overview(request: Request) -> Response:
+    """The state of the workflow and its hours."""
+    days = int(state.choice(request, "days", DAYS, "3"))
+    with request.app.state.reader.snapshot() as cursor:
+        first, last = workflow.bounds(cursor)
+        start, end = _span(request, last, days)
+        values: dict[str, Any] = {
+            "windows": _by_day(workflow.windows(cursor, start, end), first),
+            "sources": workflow.freshness_of_sources(cursor, end),
+            "runs": workflow.runs(cursor),
+            "chosen": _chosen(cursor, request),
+        }
+    lag = datetime.now(UTC) - last if last else None
+    return page(
+        request, "workflow.html", section="/workflow", view="overview", dag=airflow_state.dag_state(), first=first, last=last,
+        lag=lag, is_late=bool(lag and lag > LATE_AFTER), days=days, start=start, end=end, letters=STRIP_LETTERS, **values,
+    )  # fmt: skip
+
+
+@router.get("/workflow/quality")
+def quality(request: Request) -> Response:
+    """What the checks at the two boundaries found."""
+    with request.app.state.reader.snapshot() as cursor:
+        values: dict[str, Any] = {
+            "checks": workflow.quality(cursor),
+            "suites": workflow.suites(cursor),
+            "broken": workflow.broken_rules(cursor),
+        }
+    return page(request, "workflow_quality.html", section="/workflow", view="quality", **values)
+
+
+@router.get("/workflow/rejected")
+def rejected(request: Request) -> Response:
+    """Records that could not be read, with their reason."""
+    after = state.unpacked(request)
+    with request.app.state.reader.snapshot() as cursor:
+        start, end, days = _rejected_span(request, cursor)
+        reasons = workflow.rejected_reasons(cursor, start, end)
+        rows = list(
+            workflow.rejected(
+                cursor, start, end, state.text(request, "reason"), state.text(request, "source"), _hour_and_id(after)
+            )
+        )
+    following = (
+        state.packed(rows[-1].window_start.isoformat(), rows[-1].rejected_id) if len(rows) == workflow.PAGE else None
+    )
+    return page(
+        request, "workflow_rejected.html", section="/workflow", view="rejected", reasons=reasons, rows=rows, days=days,
+        reason=state.text(request, "reason"), source=state.text(request, "source"), following=following, start=start, end=end,
+    )  # fmt: skip
+
+
+@router.get("/workflow/rejected.csv")
+def rejected_csv(request: Request) -> Response:
+    """The same as a file. The bytes of a record stay in the warehouse: they may hold addresses."""
+    reader: Reader = request.app.state.reader
+    with reader.snapshot() as cursor:
+        start, end, _ = _rejected_span(request, cursor)
+
+    def rows() -> Iterator[Sequence[Any]]:
+        with reader.stream() as cursor:
+            found = workflow.rejected(
+                cursor, start, end, state.text(request, "reason"), state.text(request, "source"), limit=None
+            )
+            for row in found:
+                yield [getattr(row, name) for name in REJECTED_COLUMNS]
+
+    return csv_export.download("rejected-records", REJECTED_COLUMNS, rows)
+
+
+@router.get("/workflow/journal")
+def journal(request: Request) -> Response:
+    """What the runs did, in sentences."""
+    after = state.unpacked(request)
+    before = after[0] if after and isinstance(after[0], int) else None
+    run_id, chosen = state.text(request, "run"), state.choice(request, "state", ("started", "succeeded", "failed"), "")
+    with request.app.state.reader.snapshot() as cursor:
+        rows = workflow.journal(cursor, run_id, chosen, before)
+    following = state.packed(rows[-1].entry_id) if len(rows) == workflow.PAGE else None
+    return page(
+        request,
+        "workflow_journal.html",
+        section="/workflow",
+        view="journal",
+        rows=rows,
+        run_id=run_id,
+        chosen=chosen,
+        following=following,
+    )
+
+
+def _span(request: Request, last: datetime | None, days: int) -> tuple[datetime, datetime]:
+    """The hours of the strip: whole days up to today, or up to the last published one where that is longer ago."""
+    now = datetime.now(UTC)
+    until = state.moment(request, "until", end_of_day=True)
+    newest = last if last and now - last > timedelta(days=days) else now.replace(minute=0, second=0, microsecond=0)
+    end = min(until, now) if until else newest
+    midnight = (end - timedelta(microseconds=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight - timedelta(days=days - 1), end
+
+
+def _by_day(windows: Sequence[Any], first: datetime | None) -> list[tuple[datetime, list[Any | None]]]:
+    """Rows of 24 cells, newest day first; None before the first hour ever published and after the last."""
+    days: dict[datetime, list[Any | None]] = {}
+    for window in windows:
+        midnight = window.window_start.replace(hour=0)
+        cells = days.setdefault(midnight, [None] * 24)
+        if window.state != "missing" or (first and window.window_start >= first):
+            cells[window.window_start.hour] = window
+    return sorted(days.items(), reverse=True)
+
+
+def _chosen(cursor: Any, request: Request) -> Any | None:
+    hour = state.moment(request, "hour")
+    if hour is None:
+        return None
+    found = workflow.windows(cursor, hour, hour + timedelta(hours=1))
+    return found[0] if found else None
+
+
+def _rejected_span(request: Request, cursor: Any) -> tuple[datetime, datetime, int]:
+    days = int(state.choice(request, "days", (*DAYS, "366"), "31"))
+    hour = state.moment(request, "hour")
+    if hour:
+        return hour, hour + timedelta(hours=1), days
+    _, last = workflow.bounds(cursor)
+    now = datetime.now(UTC)
+    end = last if last and now - last > timedelta(days=days) else now + timedelta(hours=1)
+    return end - timedelta(days=days), end, days
+
+
+def _hour_and_id(after: list[Any] | None) -> tuple[datetime, int] | None:
+    try:
+        return (datetime.fromisoformat(after[0]), int(after[1])) if after else None
+    except (ValueError, TypeError, IndexError):
+        return None

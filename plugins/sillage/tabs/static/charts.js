@@ -1,0 +1,55 @@
+// Charts from the data that stands in the page: <canvas data-chart='{"type": "line" | "bar" | "stacked", ...}'>.
+(function () {
+  "use strict";
+  var drawn = [];
+
+  function color(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
+
+  function dataset(series, index, spec) {
+    var paint = color("--series-" + (series.color || (index % 8) + 1));
+    return {
+      label: series.label, data: series.values, borderColor: paint, backgroundColor: series.fill ? paint + "33" : paint,
+      borderWidth: spec.type === "line" ? 2 : 0, pointRadius: 0, pointHitRadius: 12, tension: 0.15,
+      borderDash: series.dashed ? [5, 4] : [], fill: Boolean(series.fill), maxBarThickness: 26, borderRadius: 2,
+      stack: series.stack
+    };
+  }
+
+  function options(spec, number) {
+    var grid = color("--border"), muted = color("--fg-muted");
+    var axis = { stacked: spec.type === "stacked", grid: { color: grid }, border: { color: grid }, ticks: { color: muted, maxRotation: 0, autoSkipPadding: 16 } };
+    return {
+      responsive: true, maintainAspectRatio: false, animation: false,
+      interaction: { mode: "index", intersect: false },
+      scales: {
+        x: Object.assign({}, axis, { grid: { display: false } }),
+        y: Object.assign({}, axis, { beginAtZero: true, ticks: { color: muted, precision: 0, callback: function (value) { return number.format(value); } } })
+      },
+      plugins: {
+        legend: { display: spec.series.length > 1, position: "bottom", labels: { color: muted, boxWidth: 12, boxHeight: 12 } },
+        tooltip: { callbacks: { label: function (item) { return item.dataset.label + ": " + number.format(item.parsed.y); } } }
+      }
+    };
+  }
+
+  function draw() {
+    drawn.forEach(function (chart) { chart.destroy(); });
+    drawn = [];
+    if (!window.Chart) { return; }
+    var number = new Intl.NumberFormat(document.documentElement.lang);
+    window.Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+    document.querySelectorAll("canvas[data-chart]").forEach(function (canvas) {
+      var spec = JSON.parse(canvas.dataset.chart);
+      drawn.push(new window.Chart(canvas, {
+        type: spec.type === "line" ? "line" : "bar",
+        data: { labels: spec.labels, datasets: spec.series.map(function (series, index) { return dataset(series, index, spec); }) },
+        options: options(spec, number)
+      }));
+    });
+  }
+
+  document.addEventListener("DOMContentLoaded", draw);
+  document.addEventListener("htmx:afterSettle", draw);
+  document.addEventListener("htmx:historyRestore", draw);
+  document.addEventListener("sillage:theme", draw);
+})();

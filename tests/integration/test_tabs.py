@@ -1,0 +1,371 @@
+"""Every route of the tabs on a real Postgres, as the role tabs_reader; the guard is tested in test_tabs_guard.py."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from html import unescape
+from urllib.parse import urlencode
+
+# Airflow writes its configuration where this points when it is first imported.
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="sillage-airflow-"))
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from psycopg2 import errors
+
+from sillage.queries import deliveries, logs
+from sillage.queries.reader import NoReaderError, Reader
+from sillage.tabs import guard
+from sillage.tabs.app import create_app
+from tabs_house import EMPTY, HOSTILE_ID, House, open_house
+
+pytestmark = pytest.mark.slow
+
+DELIVERY = "d-panier-abandonne"
+PAGES = [
+    "/deliveries", "/delivery", "/delivery/urls", "/delivery/positions", "/delivery/message", "/delivery/logs", "/delivery/why",
+    "/cumulated", "/recipients", "/recipient", "/workflow", "/workflow/quality", "/workflow/rejected", "/workflow/journal",
+    "/delivery/logs.csv", "/recipient.csv", "/workflow/rejected.csv",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    with open_house() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def reader(house: House) -> Iterator[Reader]:
+    opened = Reader(house.tabs_url)
+    yield opened
+    opened.close()
+
+
+def client_of(reader: Reader, rights: guard.Rights) -> TestClient:
+    """The app below a path, its guard answered for: who may see what is tested with the real auth managers."""
+    app = create_app(reader)
+    app.dependency_overrides[guard.may_see_tracking()] = lambda: None
+    app.dependency_overrides[guard.rights_of_caller()] = lambda: rights
+    outer = FastAPI()
+    outer.mount("/flow/tracking", app)
+    return TestClient(outer, base_url="http://airflow.example", raise_server_exceptions=True)
+
+
+@pytest.fixture(scope="module")
+def client(reader: Reader) -> TestClient:
+    return client_of(reader, guard.Rights(True, True))
+
+
+def get(client: TestClient, path: str, status: int = 200, **query: object) -> str:
+    answer = client.get(f"/flow/tracking{path}?{urlencode(query, doseq=True)}")
+    assert answer.status_code == status, (path, query, answer.text[-2000:])
+    return answer.text
+
+
+def figure(text: str, name: str) -> str:
+    """What the page shows as the figure `name`."""
+    return re.search(rf'data-figure="{name}">([^<]*)<', text)[1].strip()  # type: ignore[index]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_opens_for_an_ordinary_and_for_a_hostile_delivery(
+    client: TestClient, house: House, path: str
+) -> None:
+    recipient = house.rows(
+        "select recipient_id from marts.recipient_tracking where delivery_id = %s limit 1", DELIVERY
+    )[0].recipient_id
+    for delivery_id, recipient_id in ((DELIVERY, recipient), (HOSTILE_ID, HOSTILE_ID)):
+        text = get(
+            client,
+            path,
+            id=recipient_id if path.startswith("/recipient") and path != "/recipients" else delivery_id,
+            events="all",
+        )
+        if not path.endswith(".csv"):
+            assert "<script>alert" not in text
+            assert "<img src" not in text
+            # A form's field gives the id back as it is, and shows it nowhere.
+            assert "\u202e" not in re.sub(
+                r'(?:type="checkbox"|type="hidden") name="id" value="[^"]*"|name="id" value="[^"]*"', "", text
+            )
+
+
+def test_a_delivery_whose_id_is_hostile_is_found_and_its_links_lead_back_to_it(client: TestClient) -> None:
+    text = get(client, "/deliveries", q="h/..")
+    (link,) = {unescape(link) for link in re.findall(r'href="(/flow/tracking/delivery\?[^"]+)"', text)}
+    assert client.get(link).status_code == 200
+
+
+@pytest.mark.parametrize("events", ["", "all"])
+def test_the_score_cards_agree_with_the_marts(client: TestClient, house: House, events: str) -> None:
+    prefix = "" if events else "human_"
+    (row,) = house.rows(
+        f"select {prefix}open_rate as open_rate, {prefix}click_count as clicks, bounce_rate"
+        " from marts.delivery_statistics where delivery_id = %s",
+        DELIVERY,
+    )
+    text = get(client, "/delivery", id=DELIVERY, events=events)
+    assert figure(text, "open_rate") == f"{row.open_rate * 100:.2f}%"
+    assert figure(text, "click_count") == f"{row.clicks:,}"
+    assert figure(text, "bounce_rate") == f"{row.bounce_rate * 100:.2f}%"
+
+
+@pytest.mark.parametrize("events", ["", "all"])
+def test_urls_and_positions_add_up_to_the_clicks_of_the_delivery(client: TestClient, house: House, events: str) -> None:
+    column = "click_count" if events else "human_click_count"
+    (row,) = house.rows(f"select {column} as clicks from marts.delivery_statistics where delivery_id = %s", DELIVERY)
+    assert figure(get(client, "/delivery/urls", id=DELIVERY, events=events, top=5), "click_total") == f"{row.clicks:,}"
+    assert figure(get(client, "/delivery/positions", id=DELIVERY, events=events), "position_total") == f"{row.clicks:,}"
+
+
+def test_a_delivery_without_tracking_says_so_and_shows_no_zeros(client: TestClient) -> None:
+    for path in ("/delivery", "/delivery/urls", "/delivery/positions"):
+        text = get(client, path, id="e-off")
+        assert "Tracking is off for this delivery." in text
+        assert 'data-figure="open_rate"' not in text
+
+
+@pytest.mark.parametrize("sort", sorted(deliveries.SORTS))
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_every_column_of_the_list_sorts_in_both_directions(client: TestClient, sort: str, order: str) -> None:
+    assert "Relance panier" in get(client, "/deliveries", sort=sort, order=order, size=200)
+
+
+def test_the_list_filters_and_pages(client: TestClient) -> None:
+    assert "Relance panier" not in get(client, "/deliveries", q="newsletter")
+    assert "No delivery matches." in get(client, "/deliveries", q="100%")
+    assert "e-quiet" not in get(client, "/deliveries", tracking="off")
+    first, second = get(client, "/deliveries", size=10), get(client, "/deliveries", size=10, page=2)
+    ids = [set(re.findall(r'name="id" value="([^"]+)"', text)) for text in (first, second)]
+    assert len(ids[0]) == 10
+    assert not ids[0] & ids[1]
+
+
+@pytest.mark.parametrize("sort", sorted(logs.SORTS))
+@pytest.mark.parametrize("is_descending", [True, False])
+def test_the_pages_of_a_log_hold_every_event_once_and_in_order(
+    reader: Reader, house: House, sort: str, is_descending: bool
+) -> None:
+    (row,) = house.rows("select delivery_number from intermediate.int_delivery_spans where delivery_id = %s", DELIVERY)
+    (expected,) = house.rows("select count(*) as count from marts.recipient_tracking where delivery_id = %s", DELIVERY)
+    search = logs.Search(delivery_number=row.delivery_number, sort=sort, is_descending=is_descending)
+    seen, keys, after = [], [], None
+    with reader.snapshot() as cursor:
+        while rows := logs.page(cursor, search, after, limit=37):
+            seen += [found.event_id for found in rows]
+            keys += [found.sort_key for found in rows]
+            after = (rows[-1].sort_key, str(rows[-1].event_key))
+        if sort != "when":
+            assert logs.count(cursor, search) == expected.count
+    assert len(seen) == len(set(seen)) == expected.count
+    if sort == "when":
+        assert keys == sorted(keys, reverse=is_descending)
+
+
+def test_the_next_page_of_a_log_follows_from_its_link(client: TestClient) -> None:
+    text = get(client, "/delivery/logs", id="d-newsletter-janvier", events="all")
+    link = unescape(re.search(r'href="([^"]*after=[^"]*)"', text)[1])  # type: ignore[index]
+    following = client.get(link).text
+    times = [re.findall(r'<td class="nowrap">(\d{4}-[^<]+)</td>', page) for page in (text, following)]
+    assert len(times[0]) == logs.PAGE
+    assert times[0][-1] >= times[1][0]
+
+
+@pytest.mark.parametrize(
+    "after", ["x", "e30", "WzEsMl0", "WyJ4IiwieSJd", "WyJ4IiwgIjAwMDAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwMCJd"]
+)
+@pytest.mark.parametrize("sort", ["when", "url"])
+def test_a_spoilt_link_to_a_page_never_breaks_it(client: TestClient, after: str, sort: str) -> None:
+    get(client, "/delivery/logs", id=DELIVERY, after=after, sort=sort)
+    get(client, "/workflow/journal", after=after)
+    get(client, "/workflow/rejected", after=after)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"q": "\0'; drop table marts.links; --%_\\"},
+        {"from": "x", "until": "9999-12-31"},
+        {"page": "1e9"},
+        {"sort": "x", "order": "y"},
+        {"q": "a" * 5000},
+    ],
+)
+def test_a_parameter_that_makes_no_sense_counts_as_not_given(client: TestClient, query: dict[str, str]) -> None:
+    get(client, "/deliveries", **query)
+    get(client, "/delivery/logs", id=DELIVERY, url=query.get("q", ""), **query)
+
+
+def test_the_export_holds_what_is_filtered_and_no_formula(client: TestClient, house: House) -> None:
+    rows = list(
+        csv.DictReader(
+            io.StringIO(
+                get(client, "/delivery/logs.csv", id=DELIVERY, events="all", type="click").removeprefix("\ufeff")
+            )
+        )
+    )
+    (expected,) = house.rows(
+        "select count(*) as count from marts.recipient_tracking where delivery_id = %s and event_type = 'click'",
+        DELIVERY,
+    )
+    assert len(rows) == expected.count > 0
+    text = get(client, "/delivery/logs.csv", id=HOSTILE_ID, events="all")
+    (row,) = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    assert row["category"] == "'=1+1"
+
+
+def test_a_log_names_the_withheld_opens_of_nobody(client: TestClient) -> None:
+    assert "No event matches." in get(client, "/delivery/logs", id="e-consent", events="all")
+
+
+REASONS = {
+    "e-off": "tracking_off", "e-unsent": "not_sent", "e-bounced": "not_delivered", "e-machines": "only_machines", "e-consent": "opens_off",
+    "e-quiet": "nobody_yet", "e-early": "too_early", "no such delivery": "unknown_delivery", DELIVERY: "has_data",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("delivery_id", "reason"), REASONS.items())
+def test_each_reason_to_be_empty_gets_its_diagnosis(client: TestClient, delivery_id: str, reason: str) -> None:
+    assert set(EMPTY) <= set(REASONS)
+    assert re.search(r'data-answer="(\w+)"', get(client, "/delivery/why", id=delivery_id))[1] == reason  # type: ignore[index]
+
+
+def test_hours_that_no_run_published_are_the_diagnosis_and_show_in_the_strip(client: TestClient, house: House) -> None:
+    from sillage import warehouse
+
+    with warehouse.connect(house.owner_url) as connection:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                "create table ops.taken_away as select * from marts.workflow_windows where window_start = '2026-01-02T12:00Z'"
+            )
+            cursor.execute("delete from marts.workflow_windows where window_start = '2026-01-02T12:00Z'")
+        try:
+            assert 'data-answer="hours_missing"' in get(client, "/delivery/why", id="e-quiet")
+            assert 'class="cell missing" href=' in get(client, "/workflow")
+        finally:
+            with connection, connection.cursor() as cursor:
+                cursor.execute("insert into marts.workflow_windows select * from ops.taken_away")
+                cursor.execute("drop table ops.taken_away")
+    assert 'data-answer="nobody_yet"' in get(client, "/delivery/why", id="e-quiet")
+
+
+def test_check_tracking_shows_that_the_records_of_an_hour_add_up(client: TestClient, house: House) -> None:
+    (row,) = house.rows("select * from marts.workflow_windows where rejected_count > 0 order by 1 limit 1")
+    text = get(client, "/workflow", hour=row.window_start.isoformat())
+    assert f"{row.record_count:,} records = {row.event_count:,} events" in text
+    assert f"{row.rejected_count:,} rejected." in text
+    found = get(client, "/workflow/rejected", hour=row.window_start.isoformat())
+    assert found.count('class="hostile mono"') == row.rejected_count
+
+
+def test_the_export_of_rejected_records_holds_all_and_no_bytes(client: TestClient, house: House) -> None:
+    rows = list(csv.DictReader(io.StringIO(get(client, "/workflow/rejected.csv", days=366).removeprefix("\ufeff"))))
+    (expected,) = house.rows("select count(*) as count from ops.rejected_record")
+    assert len(rows) == expected.count
+    assert "payload" not in rows[0]
+
+
+def test_several_deliveries_add_up(client: TestClient, house: House) -> None:
+    ids = [DELIVERY, "d-soldes-hiver"]
+    (row,) = house.rows(
+        "select sum(click_count) as clicks from marts.delivery_statistics where delivery_id = any(%s)", ids
+    )
+    text = get(client, "/cumulated", id=ids, events="all")
+    assert figure(text, "click_count") == f"{row.clicks:,}"
+    assert "None of these deliveries is known." in get(client, "/cumulated", 404, id="nope")
+
+
+def test_a_recipients_strip_agrees_with_the_events(client: TestClient, house: House) -> None:
+    (row,) = house.rows(
+        "select recipient_id, count(distinct delivery_id) as opened from marts.recipient_tracking"
+        " where recipient_id <> 'unknown' group by 1 order by 2 desc, 1 limit 1"
+    )
+    assert figure(get(client, "/recipient", id=row.recipient_id, events="all"), "opened") == str(row.opened)
+
+
+def test_who_may_not_see_recipients_gets_none_of_their_pages_and_no_address(reader: Reader) -> None:
+    viewer = client_of(reader, guard.Rights(False, False))
+    for path in ("/recipients", "/recipient", "/recipient.csv"):
+        assert "need the right to edit" in get(viewer, path, 403, id=HOSTILE_ID)
+    for path in ("/delivery/logs", "/delivery/logs.csv"):
+        assert not re.search(r"[\w.]{2,}@(example|gmail|orange)", get(viewer, path, id=DELIVERY, events="all"))
+    assert "/flow/tracking/recipient" not in get(viewer, "/delivery/logs", id=DELIVERY)
+
+
+def test_masked_addresses_cannot_be_spelled_out_by_searching(reader: Reader, house: House) -> None:
+    (row,) = house.rows("select recipient_id, email from marts.recipients where email like '%%@gmail.com' limit 1")
+    masking = client_of(reader, guard.Rights(True, False))
+    assert "No recipient matches." in get(masking, "/recipients", q=row.email[:-2])
+    text = get(masking, "/recipients", q=row.email)
+    assert row.recipient_id in text
+    assert row.email not in text.replace(f'value="{row.email}"', "")
+
+
+def test_the_readers_role_cannot_write_nor_read_the_bytes_of_rejected_records(reader: Reader) -> None:
+    for statement, error in (
+        ("delete from marts.workflow_windows", errors.ReadOnlySqlTransaction),
+        ("select payload from ops.rejected_record", errors.InsufficientPrivilege),
+        ("select * from raw.canonical", errors.InsufficientPrivilege),
+    ):
+        with pytest.raises(error), reader.snapshot() as cursor:
+            cursor.execute(statement)
+
+
+def test_a_question_that_takes_too_long_is_cut_off_and_the_connection_serves_the_next(reader: Reader) -> None:
+    with pytest.raises(errors.QueryCanceled), reader.snapshot() as cursor:
+        cursor.execute("set local statement_timeout = '50ms'")
+        cursor.execute("select pg_sleep(5)")
+    with reader.snapshot() as cursor:
+        cursor.execute("select current_setting('statement_timeout') as timeout")
+        assert cursor.fetchone().timeout == "10s"
+
+
+def test_a_page_sees_one_moment(reader: Reader, house: House) -> None:
+    from sillage import warehouse
+
+    with reader.snapshot() as cursor:
+        cursor.execute("select count(*) as count from ops.journal")
+        before = cursor.fetchone().count
+        with warehouse.connect(house.owner_url) as connection, connection, connection.cursor() as other:
+            other.execute("insert into ops.journal (run_id, stage, state, message) values ('x', 'x', 'started', 'x')")
+        cursor.execute("select count(*) as count from ops.journal")
+        assert cursor.fetchone().count == before
+
+
+def test_without_a_reader_or_a_warehouse_the_page_says_what_to_do() -> None:
+    answer = client_of(Reader(""), guard.Rights(True, True)).get("/flow/tracking/deliveries")
+    assert answer.status_code == 503
+    assert "SILLAGE_TABS_URL is not set" in answer.text
+    gone = client_of(Reader("postgresql://nobody:secret-word@127.0.0.1:1/none"), guard.Rights(True, True)).get(
+        "/flow/tracking/workflow"
+    )
+    assert gone.status_code == 503
+    assert "does not answer" in gone.text
+    assert "secret-word" not in gone.text
+    with pytest.raises(NoReaderError), Reader("").snapshot():
+        pass
+
+
+def test_before_the_first_publication_the_page_says_so(warehouse_url: str) -> None:
+    answer = client_of(Reader(warehouse_url), guard.Rights(True, True)).get("/flow/tracking/deliveries")
+    assert answer.status_code == 503
+    assert "no hour has been published" in answer.text
+
+
+def test_pages_are_in_french_for_a_french_browser(client: TestClient) -> None:
+    text = client.get("/flow/tracking/deliveries", headers={"Accept-Language": "fr"}).text
+    assert '<html lang="fr">' in text
+    assert "Taux d&#39;ouverture" in text
+
+
+def test_static_files_are_ours_and_nothing_beside_them(client: TestClient) -> None:
+    assert client.get("/flow/tracking/static/sillage.css").status_code == 200
+    for path in ("../app.py", "..%2fapp.py", "%2e%2e/app.py", "vendor/../../app.py", "/etc/passwd", ""):
+        assert client.get(f"/flow/tracking/static/{path}").status_code in (404, 405)

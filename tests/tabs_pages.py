@@ -1,0 +1,25 @@
+"""What the browser tests name: the tabs' pages, and Airflow's frame around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PAGES = [
+    "/deliveries", "/delivery?id={id}", "/delivery/urls?id={id}", "/delivery/positions?id={id}", "/delivery/logs?id={id}&events=all",
+    "/delivery/why?id={id}", "/cumulated?id={id}&id=d-fidelite", "/recipients?id={id}", "/workflow", "/workflow/quality",
+    "/workflow/rejected?days=366", "/workflow/journal",
+]  # fmt: skip
+
+
+def frame_of(page: Any) -> Any:
+    """The tab's document inside Airflow's page."""
+    return page.frame_locator("iframe").first
+
+
+def open_tab(page: Any, url: str, path: str) -> Any:
+    """Open a page of the tabs through Airflow's own address; gives its frame."""
+    prefix = "/" + url.split("/", 3)[3]
+    page.goto(f"{url}/plugin/tracking{prefix}/tracking{path}")
+    frame = frame_of(page)
+    frame.locator("main").wait_for()
+    return frame
