@@ -1,0 +1,33 @@
+# One image for all of Airflow's components: the official one, with exactly the packages of `make up` and our code, read-only.
+FROM apache/airflow:3.3.2-python3.11
+
+ARG PIP_INDEX_URL
+COPY constraints.txt /opt/sillage/constraints.txt
+# --no-deps: the list is complete, and pip then refuses what it does not name.
+RUN pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r /opt/sillage/constraints.txt
+
+# A new volume takes its owner from the folder that it covers.
+USER root
+RUN install -d -o airflow -g 0 -m 0770 /opt/sillage/home
+USER airflow
+
+COPY dags /opt/sillage/dags
+COPY plugins /opt/sillage/plugins
+COPY expectations /opt/sillage/expectations
+COPY dbt_project /opt/sillage/dbt_project
+COPY docker /opt/sillage/docker
+
+ENV PYTHONPATH=/opt/sillage/plugins \
+    PYTHONDONTWRITEBYTECODE=1 \
+    SILLAGE_HOME=/opt/sillage/home \
+    DBT_TARGET_PATH=/opt/sillage/home/dbt \
+    DBT_LOG_PATH=/opt/sillage/home/logs/dbt \
+    AIRFLOW__CORE__DAGS_FOLDER=/opt/sillage/dags \
+    AIRFLOW__CORE__PLUGINS_FOLDER=/opt/sillage/plugins \
+    AIRFLOW__CORE__LOAD_EXAMPLES=False \
+    AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False \
+    AIRFLOW__COSMOS__ENABLE_TELEMETRY=False \
+    DBT_SEND_ANONYMOUS_USAGE_STATS=False \
+    GX_ANALYTICS_ENABLED=False \
+    DO_NOT_TRACK=1 \
+    SCARF_ANALYTICS=false

@@ -1,0 +1,293 @@
+"""The server set-up as its files say it; brought up for real only where SILLAGE_TEST_COMPOSE asks for it and an engine is."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import yaml
+
+from sillage.cli.environment import SILENT
+from sillage.demo import generate
+from sillage.server import free_port
+from sillage.window import Window
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+COMPOSE_FILE = CHECKOUT / "docker-compose.yml"
+TEXT = COMPOSE_FILE.read_text(encoding="utf-8")
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
+# `init` ends, and `secrets-are-there` is never started.
+LASTING = {name: one for name, one in SERVICES.items() if name not in ("init", "secrets-are-there")}
+SECRET_NAMES = {one["environment"] for one in yaml.safe_load(TEXT)["secrets"].values()}
+START, END = "2026-01-01T00", "2026-01-04T00"  # the demo's 72 hours
+SCALE = 0.03  # 2 200 records: the wiring is proved, not the speed
+COPIED = re.compile(r"^COPY (\S+) /opt/sillage/", re.MULTILINE)
+
+
+def make_secrets(file: Path) -> dict[str, str]:
+    """Let docker/make-secrets fill `file`; gives what stands there then."""
+    subprocess.run([str(CHECKOUT / "docker" / "make-secrets"), str(file)], check=True, capture_output=True)
+    return dict(line.split("=", 1) for line in file.read_text(encoding="utf-8").splitlines())
+
+
+def compose(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`docker compose` on the checkout's file, with nothing of `.env` or of our own settings, but with `environment`."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("SILLAGE_")}
+    command = ["docker", "compose", "--env-file", os.devnull, "--file", str(COMPOSE_FILE), *arguments]
+    return subprocess.run(command, env={**ours, **environment}, capture_output=True, text=True, check=False)
+
+
+def has_compose() -> bool:
+    """Whether the compose plugin is here; it reads the file without an engine."""
+    return (
+        shutil.which("docker") is not None
+        and subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+    )
+
+
+needs_compose = pytest.mark.skipif(not has_compose(), reason="the compose plugin of docker is not installed")
+
+
+def test_every_service_that_lasts_tells_whether_it_is_healthy() -> None:
+    assert set(LASTING) == {"postgres", "api-server", "scheduler", "dag-processor", "triggerer"}
+    assert [name for name, one in LASTING.items() if not one.get("healthcheck", {}).get("test")] == []
+
+
+def test_nothing_starts_before_the_init_service_has_succeeded() -> None:
+    waiting = {name: one["depends_on"]["init"]["condition"] for name, one in LASTING.items() if name != "postgres"}
+    assert set(waiting.values()) == {"service_completed_successfully"}
+    assert SERVICES["init"]["depends_on"]["postgres"]["condition"] == "service_healthy"
+
+
+def test_ports_are_published_on_the_loopback_only() -> None:
+    ports = [str(port) for one in SERVICES.values() for port in one.get("ports", [])]
+    assert len(ports) == 2
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_no_service_is_privileged_or_keeps_rights_that_it_does_not_need() -> None:
+    for name, one in SERVICES.items():
+        assert not {"privileged", "ulimits", "pid", "ipc", "network_mode"} & set(one), name
+        assert one["cap_drop"] == ["ALL"], name
+        assert one["security_opt"] == ["no-new-privileges:true"], name
+        assert "user" not in one, f"{name}: the image says who runs it, and that is not root"
+    assert [name for name, one in SERVICES.items() if one.get("cap_add")] == ["postgres"]
+
+
+def test_the_landing_zone_cannot_be_written_and_is_never_made() -> None:
+    for one in LASTING.values():
+        for volume in one["volumes"]:
+            if volume["target"] == "/landing":
+                assert volume["read_only"] is True
+                assert volume["bind"]["create_host_path"] is False
+    assert any(volume["target"] == "/landing" for volume in LASTING["scheduler"]["volumes"])
+
+
+def test_no_secret_has_a_default_or_stands_in_a_services_environment() -> None:
+    assert len(SECRET_NAMES) == 12
+    checked = SERVICES["secrets-are-there"]["environment"].values()
+    assert {re.sub(r"\$\{(\w+):\?.+\}", r"\1", value) for value in checked} == SECRET_NAMES
+    # That service is of a profile that nobody asks for: it is read, never started.
+    assert SERVICES["secrets-are-there"]["profiles"] == ["never"]
+    for name, one in SERVICES.items():
+        if name != "secrets-are-there":
+            assert not SECRET_NAMES & set(re.findall(r"\$\{(\w+)", json.dumps(one))), name
+
+
+def test_each_service_gets_the_secrets_it_needs_and_no_other() -> None:
+    everywhere = {
+        "warehouse_password",
+        "metadata_password",
+        "tabs_reader_password",
+        "fernet_key",
+        "jwt_key",
+        "session_key",
+    }
+    for name, one in LASTING.items():
+        assert set(one["secrets"]) == ({"postgres_password"} if name == "postgres" else everywhere), name
+
+
+def test_nothing_phones_home_from_the_image() -> None:
+    dockerfile = (CHECKOUT / "Dockerfile").read_text(encoding="utf-8")
+    assert [name for name, value in SILENT.items() if f"{name}={value}".lower() not in dockerfile.lower()] == []
+
+
+def test_the_image_is_run_by_an_ordinary_user_and_holds_what_the_package_reads() -> None:
+    dockerfile = (CHECKOUT / "Dockerfile").read_text(encoding="utf-8")
+    assert re.findall(r"^USER (\S+)", dockerfile, re.MULTILINE)[-1] == "airflow"
+    copied = COPIED.findall(dockerfile)
+    assert set(copied) == {"constraints.txt", "dags", "plugins", "expectations", "dbt_project", "docker"}
+    allowed = (CHECKOUT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {f"!{name}" for name in copied} == {line for line in allowed if line.startswith("!")}
+    assert "*" in allowed
+
+
+def test_made_secrets_are_for_their_owner_only_and_long_enough(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    made = make_secrets(file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert set(made) == SECRET_NAMES
+    assert len(set(made.values())) == len(made)
+    assert all(len(value) >= 43 for value in made.values())  # 32 bytes in base64
+    assert len(base64.b64decode(made["SILLAGE_JWT_KEY"])) == 64
+    assert len(base64.urlsafe_b64decode(made["SILLAGE_FERNET_KEY"])) == 32
+
+
+def test_making_secrets_again_keeps_those_that_are_there_and_adds_what_is_missing(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("SILLAGE_LANDING=/data\nSILLAGE_UI_ADMIN_PASSWORD=my own\nSILLAGE_JWT_KEY=", encoding="utf-8")
+    first = make_secrets(file)
+    assert (first["SILLAGE_LANDING"], first["SILLAGE_UI_ADMIN_PASSWORD"]) == ("/data", "my own")
+    assert len(first["SILLAGE_JWT_KEY"]) == 88
+    assert make_secrets(file) == first
+
+
+@needs_compose
+def test_compose_accepts_the_file_and_shows_no_secret(tmp_path: Path) -> None:
+    made = make_secrets(tmp_path / ".env")
+    shown = compose("config", SILLAGE_LANDING=str(tmp_path), **made)
+    assert shown.returncode == 0, shown.stderr
+    assert [name for name, value in made.items() if value in shown.stdout] == []
+
+
+@needs_compose
+@pytest.mark.parametrize("missing", [*sorted(SECRET_NAMES), "SILLAGE_LANDING"])
+def test_compose_refuses_by_name_what_is_missing(tmp_path: Path, missing: str) -> None:
+    given = {**make_secrets(tmp_path / ".env"), "SILLAGE_LANDING": str(tmp_path), missing: ""}
+    refused = compose("config", "--quiet", **given)
+    assert refused.returncode != 0
+    advice = "name the folder of the landing zone" if missing == "SILLAGE_LANDING" else "run docker/make-secrets"
+    assert re.search(rf"{missing} is missing a value: {advice}", refused.stderr)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A running Sillage of its own with a small demo landing zone, in which one run took all of it; gives its settings."""
+    if os.environ.get("SILLAGE_TEST_COMPOSE") != "1":
+        pytest.skip("builds an image and starts five containers: set SILLAGE_TEST_COMPOSE=1 to run it")
+    if not has_compose() or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
+        pytest.skip("no container engine answers")
+    folder = tmp_path_factory.mktemp("compose")
+    for parent in (folder, *folder.parents[:3]):  # pytest closes its folders; the container's user is another one
+        parent.chmod(0o755)
+    generate(folder / "landing", 5, Window.parse(START, END).end, SCALE, truth=folder / "truth.json")
+    settings = {
+        **make_secrets(folder / ".env"),
+        "COMPOSE_PROJECT_NAME": f"sillage-test-{free_port()}",
+        "SILLAGE_LANDING": str(folder / "landing"),
+        "SILLAGE_PORT": str(free_port()),
+        "SILLAGE_DATABASE_PORT": str(free_port()),
+        "TRUTH": (folder / "truth.json").read_text(encoding="utf-8"),
+    }
+    try:
+        started = compose("up", "--build", "--detach", "--wait", "--wait-timeout", "600", **settings)
+        assert started.returncode == 0, started.stderr + compose("logs", "--tail", "40", **settings).stdout
+        run_everything(settings)
+        yield settings
+    finally:
+        compose("down", "--volumes", "--timeout", "20", **settings)
+
+
+def request(house: dict[str, str], method: str, path: str, token: str = "", body: object = None) -> tuple[int, Any]:
+    """The status of one call of Airflow, and its JSON if it gave any."""
+    asked = urllib.request.Request(f"http://127.0.0.1:{house['SILLAGE_PORT']}{path}", method=method)
+    asked.add_header("Content-Type", "application/json")
+    if token:
+        asked.add_header("Authorization", f"Bearer {token}")
+    try:
+        with urllib.request.urlopen(asked, None if body is None else json.dumps(body).encode(), timeout=60) as answer:
+            is_json = answer.headers.get_content_type() == "application/json"
+            return answer.status, json.loads(answer.read()) if is_json else None
+    except urllib.error.HTTPError as error:
+        return error.code, None
+
+
+def log_in(house: dict[str, str], user: str) -> str:
+    """A token of `user`."""
+    login = {"username": user, "password": house[f"SILLAGE_UI_{user.upper()}_PASSWORD"]}
+    return str(request(house, "POST", "/auth/token", body=login)[1]["access_token"])
+
+
+def run_everything(house: dict[str, str]) -> None:
+    """Take the whole landing zone in one run, as the operator would, and wait for its success."""
+    token = log_in(house, "operator")
+    given = {"logical_date": None, "dag_run_id": "all", "conf": {"window_start": START, "window_end": END}}
+    assert request(house, "PATCH", "/api/v2/dags/tracking", token, {"is_paused": False})[0] == 200
+    assert request(house, "POST", "/api/v2/dags/tracking/dagRuns", token, given)[0] == 200
+    state = "queued"
+    for _ in range(200):
+        state = request(house, "GET", "/api/v2/dags/tracking/dagRuns/all", token)[1]["state"]
+        if state in ("success", "failed"):
+            break
+        time.sleep(3)
+    assert state == "success", compose("logs", "--tail", "60", "scheduler", **house).stdout
+
+
+def query(house: dict[str, str], statement: str, database: str = "sillage") -> list[tuple[Any, ...]]:
+    """What bi_reader gets from outside the containers."""
+    where = {"host": "127.0.0.1", "port": house["SILLAGE_DATABASE_PORT"], "dbname": database}
+    password = house["SILLAGE_BI_READER_PASSWORD"]
+    with (
+        closing(psycopg2.connect(**where, user="bi_reader", password=password)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+        return cursor.fetchall()
+
+
+@pytest.mark.slow
+def test_a_bi_tool_reads_what_the_run_published_and_nothing_else(house: dict[str, str]) -> None:
+    figures = ("record_count", "event_count", "duplicate_count", "other_count", "rejected_count")
+    sums = query(house, f"select {', '.join(f'sum({name})::bigint' for name in figures)} from marts.workflow_windows")
+    truth = json.loads(house["TRUTH"])["totals"]
+    assert sums == [tuple(truth[name] for name in figures)]
+    assert query(house, "select count(*) from marts.delivery_statistics where targeted_count > 0") == [(8,)]
+    for refused in ("select 1 from marts.recipients", "select 1 from ops.run", "select 1 from raw.ses"):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            query(house, refused)
+    for database in ("airflow", "postgres"):
+        with pytest.raises(psycopg2.OperationalError, match="permission denied"):
+            query(house, "select 1", database)
+
+
+@pytest.mark.slow
+def test_nobody_is_let_in_without_a_login_and_each_role_only_to_its_rooms(house: dict[str, str]) -> None:
+    run = {"logical_date": None}
+    ways = {
+        ("GET", "/api/v2/dags/tracking"): {"": 401, "marketer": 200, "operator": 200, "admin": 200},
+        ("GET", "/tracking/deliveries"): {"": 401, "marketer": 200, "operator": 200, "admin": 200},
+        ("GET", "/api/v2/dagSources/tracking"): {"": 401, "marketer": 403, "operator": 200, "admin": 200},
+        ("POST", "/api/v2/dags/tracking/dagRuns"): {"": 401, "marketer": 403},
+        ("GET", "/api/v2/connections"): {"": 401, "marketer": 403, "operator": 403, "admin": 200},
+        ("GET", "/auth/fab/v1/users"): {"": 401, "marketer": 403, "operator": 403, "admin": 200},
+    }
+    tokens = {"": "", **{user: log_in(house, user) for user in ("marketer", "operator", "admin")}}
+    got = {
+        way: {user: request(house, *way, tokens[user], run if way[0] == "POST" else None)[0] for user in expected}
+        for way, expected in ways.items()
+    }
+    assert got == ways
+    assert request(house, "POST", "/auth/token", body={"username": "admin", "password": "admin"})[0] == 401
+
+
+@pytest.mark.slow
+def test_no_process_of_airflow_is_root_and_no_container_shows_a_secret(house: dict[str, str]) -> None:
+    for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
+        assert compose("exec", "-T", name, "id", "--user", **house).stdout.strip() == "50000"
+    ids = compose("ps", "--all", "--quiet", **house).stdout.split()
+    shown = subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=True).stdout
+    shown += compose("logs", **house).stdout
+    assert [name for name in SECRET_NAMES if house[name] in shown] == []
