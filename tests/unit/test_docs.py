@@ -1,0 +1,185 @@
+"""What can be used is documented, and what the documentation says is there: read from the repository itself."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from sillage.framing import Framer
+from sillage.sources import registry
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DOCS = CHECKOUT / "docs"
+PAGES = [*sorted(CHECKOUT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
+# Folders of the repository: what a page names below them must be there.
+ROOMS = ("bench", "dags", "dbt_project", "docker", "docs", "expectations", "plugins", "tests", "tools", ".ci")
+# Contributing shows how to add these.
+TO_BE_MADE = "postmark"
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+NAMED_FILE = re.compile(rf"(?<![\w/.-])((?:{'|'.join(re.escape(room) for room in ROOMS)})/[\w./*-]*\w)")
+TEST_NAME = re.compile(r"\btest_\w{12,}\b(?!\.py)")
+
+
+def text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(CHECKOUT))
+
+
+def documented(page: str) -> set[str]:
+    """The words that stand in code on `page`."""
+    return {word for code in re.findall(r"`([^`\n]+)`", text(CHECKOUT / page)) for word in re.findall(r"[\w-]+", code)}
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text(CHECKOUT / page), re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(
+        r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text(page), flags=re.MULTILINE | re.DOTALL), re.MULTILINE
+    )
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def selected(sql: str) -> list[str]:
+    """The names of the columns that the last select of a model gives: the last word before each comma outside brackets."""
+    select = re.sub(r"--.*", "", sql).rsplit("\nselect\n", maxsplit=1)[1].rsplit("\nfrom ", maxsplit=1)[0]
+    while select != (plain := re.sub(r"\([^()]*\)|\{\{[^{}]*\}\}", "", select)):
+        select = plain
+    return [column.split()[-1] for column in select.split(",")]
+
+
+def marts() -> Iterator[tuple[str, list[str]]]:
+    """Every mart with the columns of its contract."""
+    for model in yaml.safe_load(text(CHECKOUT / "dbt_project/models/marts/_marts__models.yml"))["models"]:
+        yield model["name"], [column["name"] for column in model["columns"]]
+
+
+def test_every_page_is_read() -> None:
+    assert {"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"} <= {page.name for page in PAGES}
+
+
+def test_every_make_target_stands_in_the_readme() -> None:
+    targets = re.findall(r"^([a-z-]+):.* ## ", text(CHECKOUT / "Makefile"), re.MULTILINE)
+    assert len(targets) > 8
+    told = set(re.findall(r"`make ([a-z-]+)", text(CHECKOUT / "README.md")))
+    assert not set(targets) - told, "the README's table of commands lacks these"
+    assert not told - set(targets), "the README names targets that the Makefile does not have"
+
+
+def test_every_setting_of_make_up_stands_in_the_readme_and_no_page_names_another() -> None:
+    example = text(CHECKOUT / ".env.example")
+    first, server = example.split("# ----", maxsplit=1)
+    settings, more = (set(re.findall(r"^#?(SILLAGE_\w+)=", part, re.MULTILINE)) for part in (first, server))
+    assert settings and more
+    assert not settings - documented("README.md")
+    for page in PAGES:
+        named = set(re.findall(r"\bSILLAGE_(?!TEST_)[A-Z_]*[A-Z]\b", text(page)))
+        assert not named - settings - more, f"{name_of(page)} names settings that .env.example does not have"
+
+
+@pytest.mark.parametrize(("mart", "columns"), list(marts()), ids=lambda value: value if isinstance(value, str) else "")
+def test_every_mart_and_every_column_of_it_has_its_meaning(mart: str, columns: list[str]) -> None:
+    assert mart in documented("docs/architecture.md")
+    assert mart in documented("docs/indicators.md") or f"\n## {mart}\n" in text(DOCS / "indicators.md")
+    assert columns
+    assert not {name for name in columns if name != "delivery_id"} - documented("docs/indicators.md")
+
+
+def test_every_verdict_rule_and_parameter_of_dbt_is_explained() -> None:
+    rules = text(CHECKOUT / "dbt_project/macros/verdicts/verdict_rules.sql")
+    reasons = {*re.findall(r"'name': '(\w+)'", rules), "no_rule"}
+    verdicts = set(re.findall(r"'verdict': '(\w+)'", rules))
+    assert len(reasons) > 8
+    assert not (reasons | verdicts) - documented("docs/indicators.md")
+    told = (
+        documented("docs/indicators.md")
+        | documented("docs/operations.md")
+        | documented("docs/adr/0001-change-sets-and-one-publish.md")
+    )
+    variables = set(yaml.safe_load(text(CHECKOUT / "dbt_project/dbt_project.yml"))["vars"])
+    assert not variables - told - {"work_mem"}
+
+
+def test_every_table_of_ops_and_every_role_stands_in_the_operations_page() -> None:
+    migrations = "".join(text(file) for file in (CHECKOUT / "plugins/sillage/migrations").glob("*.sql"))
+    tables = set(re.findall(r"^create table ops\.(\w+)", migrations, re.MULTILINE))
+    assert len(tables) > 5
+    assert not tables - documented("docs/operations.md")
+    assert {"bi_reader", "pii_reader", "tabs_reader"} <= documented("docs/operations.md")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_relative_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for target in LINK.findall(text(page)):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        path, _, anchor = target.partition("#")
+        found = (page.parent / path).resolve() if path else page
+        assert found.exists(), f"{target} leads nowhere"
+        assert found.is_relative_to(CHECKOUT), f"{target} leaves the repository"
+        assert not anchor or anchor in anchors(found), f"{target} names no heading of {found.name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_file_and_test_that_a_page_names_is_there(page: Path) -> None:
+    for name in NAMED_FILE.findall(text(page)):
+        if TO_BE_MADE in name or name.startswith(("dbt_project/target", "dbt_project/logs")):
+            continue
+        found = list(CHECKOUT.glob(name)) if "*" in name else [CHECKOUT / name]
+        assert found and all(path.exists() for path in found), f"{name} is not there"
+    tests = {
+        node.name
+        for file in (CHECKOUT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(text(file)))
+        if isinstance(node, ast.FunctionDef)
+    } | {file.stem for file in (CHECKOUT / "tests").rglob("test_*.py")}
+    assert not set(TEST_NAME.findall(text(page))) - tests, "tests that are not there"
+
+
+def test_the_events_of_the_readme_are_events() -> None:
+    events, entries = (block.encode() for block in blocks("README.md", "json"))
+    for content, source, schema in ((events, "canonical", "canonical_event"), (entries, "catalog", "catalog_entry")):
+        validator = Draft202012Validator(json.loads(text(DOCS / "schema" / f"{schema}.json")))
+        read = [piece[2] for piece in Framer(iter([content])).records() if isinstance(piece, tuple)]
+        assert len(read) == len(content.splitlines())
+        for record in read:
+            validator.validate(record)
+            registry()[source].occurred_at(record)
+
+
+def test_the_source_that_contributing_shows_reads_its_own_example() -> None:
+    (code,) = blocks("CONTRIBUTING.md", "python")
+    (lines,) = blocks("CONTRIBUTING.md", "json")
+    module = {"__name__": f"sillage.sources.{TO_BE_MADE}", "__package__": "sillage.sources"}
+    exec(compile(code, "CONTRIBUTING.md", "exec"), module)  # our own page
+    source = module["SOURCE"]
+    events = [orjson.loads(line) for line in lines.splitlines()]
+    assert [source.occurred_at(event) for event in events] == [1768467600_000_000, 1768467900_123_456]
+    assert [source.user_agent(event) for event in events] == [None, "Mozilla/5.0 (X11; Linux x86_64)"]
+
+
+def test_the_staging_model_that_contributing_shows_has_the_columns_of_its_neighbours() -> None:
+    shown = next(block for block in blocks("CONTRIBUTING.md", "sql") if "select" in block)
+    for neighbour in ("canonical", "sendgrid", "ses"):
+        model = CHECKOUT / f"dbt_project/models/staging/{neighbour}/stg_{neighbour}__events.sql"
+        assert selected(shown) == selected(text(model))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_page_holds_a_path_of_somebodys_machine_or_an_emoji(page: Path) -> None:
+    assert not re.findall(r"(?<![\w.])/(?:work|root|home|Users)/", text(page))
+    assert not re.findall("[\U0001f300-\U0001faff\u2600-\u27bf]", text(page))
