@@ -9,54 +9,18 @@ the figure that counts is the ratio of the medians. Exits with 1 when it is over
 from __future__ import annotations
 
 import platform
-import random
-import secrets
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
-import orjson
-import psycopg2
+from fresh_warehouse import fresh_warehouse
+from sendgrid_records import HOUR, write_records
 
 from sillage import journal, landing, user_agents, warehouse
-from sillage.server import Server, free_port
-from sillage.window import Window
 
 LIMIT = 1.6
-HOUR = Window.parse("2026-01-01T05", "2026-01-01T06")
-TIME = 1767243600  # 2026-01-01T05:00:00Z
-
-
-def write_records(file: Path, count: int) -> None:
-    """`count` SendGrid events, one a line, of 290 bytes on average."""
-    chance = random.Random(7)
-    with file.open("wb") as output:
-        for number in range(count):
-            kind = chance.choices(["delivered", "open", "click"], [5, 4, 1])[0]
-            event: dict[str, object] = {
-                "email": f"reader{number % 300_000}@example.com",
-                "timestamp": TIME + number % 3600,
-                "event": kind,
-                "sg_event_id": f"{chance.getrandbits(96):024x}",
-                "sg_message_id": f"{number:014x}.filter0001.16648.5515E0B88.0",
-                "delivery_id": f"delivery-{number % 8}",
-                "recipient_id": f"r{number % 300_000}",
-            }
-            if kind == "delivered":
-                event |= {"response": "250 2.0.0 OK d2e1a72fcca58"}
-            else:
-                event |= {"useragent": f"Mozilla/5.0 (iPhone; CPU iPhone OS 16_{number % 40})", "ip": "192.0.2.7"}
-            if kind == "click":
-                event |= {
-                    "url": f"https://shop.example/{number % 12}",
-                    "url_offset": {"index": number % 12, "type": "html"},
-                }
-            output.write(orjson.dumps(event) + b"\n")
 
 
 def copy_bare(url: str, file: Path) -> None:
@@ -91,19 +55,8 @@ def seconds(work: Callable[[], None]) -> float:
 
 def main(count: int = 1_000_000, rounds: int = 5) -> int:
     """Run the benchmark; the process's exit code."""
-    folder = Path(tempfile.mkdtemp(prefix="sillage-bench-"))
-    folder.chmod(0o755)
-    server = Server(folder / "postgres", free_port(), secrets.token_urlsafe(16))
-    try:
-        server.start()
-        with closing(psycopg2.connect(server.url("postgres"))) as connection:
-            connection.autocommit = True
-            connection.cursor().execute("create database bench")
-        url = server.url("bench")
-        warehouse.migrate(url)
-        file = folder / "zone/sendgrid/2026-01-01/05/events.jsonl"
-        file.parent.mkdir(parents=True)
-        write_records(file, count)
+    with fresh_warehouse() as (url, folder):
+        file = write_records(folder / "zone", count)
         print(
             f"{count} records of {file.stat().st_size / count:.0f} bytes; {platform.machine()}, Python {platform.python_version()}"
         )
@@ -122,9 +75,6 @@ def main(count: int = 1_000_000, rounds: int = 5) -> int:
             f" ratio {ratio:.2f} (limit {LIMIT})"
         )
         return int(ratio > LIMIT)
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

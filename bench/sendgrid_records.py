@@ -1,0 +1,43 @@
+"""SendGrid-shaped records for the benchmarks: one hour's file, the same bytes at every call."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import orjson
+
+from sillage.window import Window
+
+HOUR = Window.parse("2026-01-01T05", "2026-01-01T06")
+TIME = 1767243600  # 2026-01-01T05:00:00Z
+
+
+def write_records(zone: Path, count: int) -> Path:
+    """Write `count` events of 290 bytes on average, one a line, into the hour HOUR of the landing zone; gives the file."""
+    file = zone / "sendgrid/2026-01-01/05/events.jsonl"
+    file.parent.mkdir(parents=True)
+    chance = random.Random(7)
+    with file.open("wb") as output:
+        for number in range(count):
+            kind = chance.choices(["delivered", "open", "click"], [5, 4, 1])[0]
+            event: dict[str, object] = {
+                "email": f"reader{number % 300_000}@example.com",
+                "timestamp": TIME + number % 3600,
+                "event": kind,
+                "sg_event_id": f"{chance.getrandbits(96):024x}",
+                "sg_message_id": f"{number:014x}.filter0001.16648.5515E0B88.0",
+                "delivery_id": f"delivery-{number % 8}",
+                "recipient_id": f"r{number % 300_000}",
+            }
+            if kind == "delivered":
+                event |= {"response": "250 2.0.0 OK d2e1a72fcca58"}
+            else:
+                event |= {"useragent": f"Mozilla/5.0 (iPhone; CPU iPhone OS 16_{number % 40})", "ip": "192.0.2.7"}
+            if kind == "click":
+                event |= {
+                    "url": f"https://shop.example/{number % 12}",
+                    "url_offset": {"index": number % 12, "type": "html"},
+                }
+            output.write(orjson.dumps(event) + b"\n")
+    return file

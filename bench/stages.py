@@ -1,0 +1,55 @@
+"""The stages of a window one after the other in this process, each with its time: what Airflow runs, without its scheduling."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sillage import journal, landing, models, quality, transformation, warehouse
+from sillage.window import Window
+
+STAGES = ("land", "check raw", "build", "check marts", "publish")
+_numbers = itertools.count()
+
+
+@dataclass
+class Run:
+    """What a window cost: seconds by stage, and seconds by dbt model within `build`."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    models: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def total(self) -> float:
+        """Seconds from the first stage to the end of publishing."""
+        return sum(self.seconds.values())
+
+
+def run_window(url: str, zone: Path, window: Window) -> Run:
+    """Land, check, build, check and publish `window` of the landing zone `zone`."""
+    run_id = f"bench {next(_numbers)}"
+    with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
+        journal.take_turn(cursor, run_id)
+        journal.begin_run(cursor, run_id, window, None)
+    works = (
+        lambda: landing.land(url, str(zone), run_id, window),
+        lambda: quality.check(url, run_id, "raw"),
+        lambda: models.build(url, run_id),
+        lambda: quality.check(url, run_id, "marts"),
+        lambda: transformation.publish(url, run_id),
+    )
+    run = Run()
+    for stage, work in zip(STAGES, works, strict=True):
+        start = time.perf_counter()
+        work()
+        run.seconds[stage] = time.perf_counter() - start
+    with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
+        cursor.execute(
+            "select substr(stage, 7), (counts ->> 'seconds')::float from ops.journal where run_id = %s and stage like 'model %%'",
+            (run_id,),
+        )
+        run.models = dict(cursor.fetchall())
+        journal.end_turn(cursor, run_id)
+    return run
