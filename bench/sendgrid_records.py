@@ -14,21 +14,28 @@ TIME = 1767243600  # 2026-01-01T05:00:00Z
 
 
 def write_records(zone: Path, count: int) -> Path:
-    """Write `count` events of 290 bytes on average, one a line, into the hour HOUR of the landing zone; gives the file."""
+    """Write `count` events of half as many messages, 290 bytes on average, one a line, into the hour HOUR of the landing zone; gives the file."""
     file = zone / "sendgrid/2026-01-01/05/events.jsonl"
     file.parent.mkdir(parents=True)
     chance = random.Random(7)
+    sent = 0
     with file.open("wb") as output:
         for number in range(count):
             kind = chance.choices(["delivered", "open", "click"], [5, 4, 1])[0]
+            # A message is delivered once; who opens or clicks does so with one that was delivered before.
+            if kind == "delivered" or not sent:
+                kind, message = "delivered", sent
+                sent += 1
+            else:
+                message = chance.randrange(sent)
             event: dict[str, object] = {
-                "email": f"reader{number % 300_000}@example.com",
-                "timestamp": TIME + number % 3600,
+                "email": f"reader{message % 300_000}@example.com",
+                "timestamp": TIME + number * 3600 // count,
                 "event": kind,
                 "sg_event_id": f"{chance.getrandbits(96):024x}",
-                "sg_message_id": f"{number:014x}.filter0001.16648.5515E0B88.0",
-                "delivery_id": f"delivery-{number % 8}",
-                "recipient_id": f"r{number % 300_000}",
+                "sg_message_id": f"{message:014x}.filter0001.16648.5515E0B88.0",
+                "delivery_id": f"delivery-{message % 8}",
+                "recipient_id": f"r{message % 300_000}",
             }
             if kind == "delivered":
                 event |= {"response": "250 2.0.0 OK d2e1a72fcca58"}
