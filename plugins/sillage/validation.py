@@ -52,6 +52,7 @@ def validate(url: str, queries: Sequence[tuple[Asset, str]]) -> list[Finding]:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_postgres("warehouse", **_source_settings(url))
+    engine = source.get_execution_engine().engine
     findings = []
     try:
         for asset, query in queries:
@@ -59,17 +60,25 @@ def validate(url: str, queries: Sequence[tuple[Asset, str]]) -> list[Finding]:
                 name=asset.name, expectations=[_expectation(asset, rule) for rule in asset.rules]
             )
             try:
-                rows = f"select * from ({query}\n) as asset"
+                # The rows are computed once. GX's own create_temp_table computes them twice: for the batch, and to validate it.
+                with engine.begin() as connection:
+                    connection.exec_driver_sql(f'create temporary table "{asset.name}" as select * from ({query}\n) as asset')
                 batch = (
-                    source.add_query_asset(asset.name, query=rows).add_batch_definition_whole_table("run").get_batch()
+                    source.add_query_asset(asset.name, query=_rows_of(asset))
+                    .add_batch_definition_whole_table("run")
+                    .get_batch()
                 )
                 results = batch.validate(suite, result_format=COUNTS_ONLY).results
             except SQLAlchemyError as error:
                 raise _unevaluated(asset, None, str(error)) from None  # the original quotes rows
             findings += [_finding(batch, *pair) for pair in _paired(asset, results)]
     finally:
-        source.get_execution_engine().engine.dispose()
+        engine.dispose()
     return findings
+
+
+def _rows_of(asset: Asset) -> str:
+    return f'select * from "{asset.name}"'
 
 
 def hide_addresses(text: str) -> str:
@@ -84,8 +93,8 @@ def _source_settings(url: str) -> dict[str, Any]:
     return {
         # GX takes $ for a variable of its own; SQLAlchemy 2.1 would take psycopg 3 where no driver is named.
         "connection_string": "postgresql+psycopg2://" + rest.replace("$", "%24"),
-        # The rows of an asset are computed once, not once per rule; one connection, so that every query sees them.
-        "create_temp_table": True,
+        # One connection, so that every query sees the temporary tables.
+        "create_temp_table": False,
         "kwargs": {
             "pool_size": 1,
             "max_overflow": 0,
@@ -162,6 +171,8 @@ def _examples(batch: Any, asset: Asset, rule: Rule) -> tuple[str, ...]:
     }
     result = batch.validate(suite, result_format=wanted).results[0]
     query = str((result.result or {}).get("unexpected_index_query") or "").rstrip().rstrip(";")
+    # GX puts the query of an asset behind FROM as it is.
+    query = query.replace(f"FROM {_rows_of(asset)}", f'FROM "{asset.name}"')
     columns = ", ".join(f'"{column}"' for column in rule.example_columns)
     statement = sqlalchemy.text(f"select distinct {columns} from ({query}) as broken limit {EXAMPLES}")
     try:

@@ -8,14 +8,14 @@
     where entry.entry_type = '{{ entry_type }}' and {{ condition }}
         and not exists (
             select 1 from {{ changes_of(ref('int_catalog__current')) }} as change
-            where change.entry_type = entry.entry_type and change.entry_key = entry.entry_key and change._change != 'keep'
+            where change.entry_type = entry.entry_type and change.entry_key = entry.entry_key and change._change in ('replace', 'remove')
         )
     union all
     select
         entry.entry_type, entry.entry_key, entry.delivery_id, entry.recipient_id, entry.link_id, entry.message_ref,
         entry.email, entry.email_key, entry.url, entry.has_open_tracking, entry.payload
     from {{ changes_of(ref('int_catalog__current')) }} as entry
-    where entry.entry_type = '{{ entry_type }}' and entry._change = 'put' and {{ condition }}
+    where entry.entry_type = '{{ entry_type }}' and entry._change in ('add', 'replace') and {{ condition }}
 )
 {%- endmacro %}
 

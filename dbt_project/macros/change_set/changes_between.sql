@@ -1,6 +1,6 @@
 {#
   The last step of a change set: from `wanted` (a CTE: the rows that should stand) and `standing` (a CTE: the published rows
-  that the run looked at), both with the columns of the contract, to the rows to put, remove and keep. `wanted_keys` names a
+  that the run looked at), both with the columns of the contract, to the rows to add, replace, remove and keep. `wanted_keys` names a
   cheaper relation with the keys of `wanted`, where there is one.
 #}
 {% macro changes_between(wanted, standing, columns, keys, wanted_keys=none) -%}
@@ -9,12 +9,12 @@ select
     wanted.{{ column }},
     {% endfor -%}
     case
-        when standing.{{ keys[0] }} is null then 'put'
+        when standing.{{ keys[0] }} is null then 'add'
         when row(
             {%- for column in columns if column not in keys %}wanted.{{ column }}{{ ', ' if not loop.last }}{% endfor -%}
         ) is distinct from row(
             {%- for column in columns if column not in keys %}standing.{{ column }}{{ ', ' if not loop.last }}{% endfor -%}
-        ) then 'put'
+        ) then 'replace'
         else 'keep'
     end as _change
 from {{ wanted }} as wanted

@@ -8,11 +8,18 @@
     ]) }}
 {% endmacro %}
 
-{# The events that the touched messages will hold: this run's arrivals, the recalled ones, and the other published ones. #}
+{# The events that the touched messages will hold: this run's arrivals, and what was published before. #}
 {% macro candidate_events(columns) -%}
 (
     select {{ columns | join(', ') }} from {{ ref('int_events__arrived') }}
     union all
+    select {{ columns | join(', ') }} from {{ published_candidates(columns) }} as published
+)
+{%- endmacro %}
+
+{# Of these, the ones published before: those that the catalog's changes recall, and the others of other hours. #}
+{% macro published_candidates(columns) -%}
+(
     select {{ columns | join(', ') }} from {{ ref('int_events__recalled') }}
     union all
     select {{ columns | join(', ') }} from {{ ref('int_events__standing') }} as event

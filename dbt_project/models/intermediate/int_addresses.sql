@@ -16,6 +16,6 @@ with arrived as (
 select
     arrived.email_key,
     arrived.email,
-    'put' as _change
+    'add' as _change
 from arrived
 where not exists (select 1 from {{ this }} as known where known.email_key = arrived.email_key)

@@ -21,7 +21,7 @@ with touched as (
 entries as (
 
     select changes.* from {{ changes_of(ref('int_catalog__entries')) }} as changes
-    where changes._change in ('put', 'keep')
+    where changes._change != 'remove'
 
     union all
 

@@ -21,5 +21,5 @@ select
     delivery_id,
     (select coalesce(max(delivery_number), -1) from {{ this }})
     + cast(row_number() over (order by delivery_id) as integer) as delivery_number,
-    'put' as _change
+    'add' as _change
 from unnumbered

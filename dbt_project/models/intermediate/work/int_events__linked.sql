@@ -1,38 +1,7 @@
 -- One row per event of the touched messages as it will be: this run's arrivals, what was recalled, and the other published
 -- events, each with its link, its true type (a click on an opt-out link is an opt-out) and what its user agent is.
--- Copies of one event in several hours: one stands, the same one in whatever order the hours were run.
-with repeated as (
-
-    select event_key from {{ candidate_events(['event_key']) }} as candidates
-    group by event_key
-    having count(*) > 1
-
-),
-
-superseded as (
-
-    select
-        delivery_id,
-        message_key,
-        event_key,
-        window_start
-    from (
-        select
-            candidates.*,
-            row_number() over (
-                partition by delivery_id, message_key, event_key order by occurred_at, payload_hash, window_start
-            ) as copy_rank
-        from {{ candidate_events([
-            'delivery_id', 'message_key', 'event_key', 'window_start', 'occurred_at', 'payload_hash'
-        ]) }} as candidates
-        where event_key in (select event_key from repeated)
-    ) as ranked
-    where copy_rank > 1
-
-),
-
 -- An event without an address may stand beside one of the same message that has it.
-domains as (
+with domains as (
 
     select
         delivery_id,
@@ -61,6 +30,19 @@ links as (
     from {{ catalog_after_run('link', 'entry.delivery_id in (select delivery_id from ' ~ ref('int_deliveries__touched') ~ ')') }}
         as entry
     where entry.url is not null
+
+),
+
+-- Events share their places: each place is looked up once.
+places as (
+
+    select distinct
+        delivery_id,
+        url,
+        position,
+        content_part
+    from {{ candidate_events(['delivery_id', 'url', 'position', 'content_part']) }} as candidates
+    where url is not null
 
 ),
 
@@ -93,43 +75,74 @@ links_by_url as (
 
 ),
 
+linked_places as (
+
+    select
+        places.delivery_id,
+        places.url,
+        coalesce(places.position, -1) as position,
+        coalesce(places.content_part, '') as content_part,
+        coalesce(place.link_id, spot.link_id, part.link_id, address.link_id) as catalog_link_id,
+        coalesce(place.link_type, spot.link_type, part.link_type, address.link_type) as link_type,
+        coalesce(place.is_honeypot, spot.is_honeypot, part.is_honeypot, address.is_honeypot, false) as is_honeypot,
+        'seen:' || {{ pseudonym(
+            "places.delivery_id || chr(31) || places.url || chr(31) || coalesce(cast(places.position as text), '')"
+            ~ " || chr(31) || coalesce(places.content_part, '')"
+        ) }} as seen_link_id
+    from places
+    left join links_by_place as place
+        on
+            places.delivery_id = place.delivery_id
+            and places.url = place.url
+            and places.position = place.position
+            and places.content_part = place.content_part
+    left join links_by_position as spot
+        on
+            places.delivery_id = spot.delivery_id
+            and places.url = spot.url
+            and places.position = spot.position
+    left join links_by_part as part
+        on
+            places.delivery_id = part.delivery_id
+            and places.url = part.url
+            and places.content_part = part.content_part
+    left join links_by_url as address
+        on places.delivery_id = address.delivery_id and places.url = address.url
+
+),
+
 linked as (
 
     select
         candidates.*,
-        coalesce(place.link_id, spot.link_id, part.link_id, address.link_id) as catalog_link_id,
-        coalesce(place.link_type, spot.link_type, part.link_type, address.link_type) as link_type,
-        coalesce(place.is_honeypot, spot.is_honeypot, part.is_honeypot, address.is_honeypot, false) as is_honeypot
+        places.catalog_link_id,
+        places.seen_link_id,
+        places.link_type,
+        coalesce(places.is_honeypot, false) as is_honeypot
     from {{ candidate_events(event_reading_list() + [
         'delivery_id', 'recipient_id', 'message_id', 'message_key', 'resolved_email_domain'
     ]) }} as candidates
-    left join links_by_place as place
+    left join linked_places as places
         on
-            candidates.delivery_id = place.delivery_id
-            and candidates.url = place.url
-            and candidates.position = place.position
-            and candidates.content_part = place.content_part
-    left join links_by_position as spot
-        on
-            candidates.delivery_id = spot.delivery_id
-            and candidates.url = spot.url
-            and candidates.position = spot.position
-    left join links_by_part as part
-        on
-            candidates.delivery_id = part.delivery_id
-            and candidates.url = part.url
-            and candidates.content_part = part.content_part
-    left join links_by_url as address
-        on candidates.delivery_id = address.delivery_id and candidates.url = address.url
+            candidates.delivery_id = places.delivery_id
+            and candidates.url = places.url
+            and coalesce(candidates.position, -1) = places.position
+            and coalesce(candidates.content_part, '') = places.content_part
 
 ),
 
-deliveries_without_open_tracking as (
+deliveries as (
 
-    select entry.delivery_id
-    from {{ catalog_after_run('delivery', 'entry.entry_key in (select delivery_id from ' ~ ref('int_deliveries__touched') ~ ')') }}
-        as entry
-    where not entry.has_open_tracking
+    select
+        numbers.delivery_id,
+        numbers.delivery_number,
+        closed.delivery_id is not null as is_open_tracking_off
+    from {{ after_publishing(ref('int_delivery_numbers')) }} as numbers
+    inner join {{ ref('int_deliveries__touched') }} as touched on numbers.delivery_number = touched.delivery_number
+    left join {{ catalog_after_run('delivery',
+        'not entry.has_open_tracking and entry.entry_key in (select delivery_id from ' ~ ref('int_deliveries__touched') ~ ')') }}
+        as closed
+        on numbers.delivery_id = closed.delivery_id
 
 ),
 
@@ -142,7 +155,7 @@ recipients_without_consent as (
 
 select
     linked.*,
-    numbers.delivery_number,
+    deliveries.delivery_number,
     coalesce(linked.resolved_email_domain, domains.resolved_email_domain, 'unknown') as recipient_domain,
     linked.named_event_type != 'other' and superseded.event_key is null as is_standing,
     case
@@ -153,22 +166,16 @@ select
     case
         -- An open with an address (some providers send the pixel's) followed no link.
         when linked.url is not null and linked.named_event_type in ('click', 'opt_out', 'mirror_page', 'web', 'transaction')
-            then coalesce(
-                linked.catalog_link_id,
-                'seen:' || {{ pseudonym(
-                    "linked.delivery_id || chr(31) || linked.url || chr(31) || coalesce(cast(linked.position as text), '')"
-                    ~ " || chr(31) || coalesce(linked.content_part, '')"
-                ) }}
-            )
+            then coalesce(linked.catalog_link_id, linked.seen_link_id)
     end as link_id,
     agents.device_type,
     agents.os_family,
     agents.browser_family,
     agents.agent_kind,
-    linked.named_event_type = 'open' and (closed.delivery_id is not null or unwilling.recipient_id is not null) as is_withheld
+    linked.named_event_type = 'open' and (deliveries.is_open_tracking_off or unwilling.recipient_id is not null) as is_withheld
 from linked
-inner join {{ after_publishing(ref('int_delivery_numbers')) }} as numbers on linked.delivery_id = numbers.delivery_id
-left join superseded
+inner join deliveries on linked.delivery_id = deliveries.delivery_id
+left join {{ ref('int_events__superseded') }} as superseded
     on
         linked.delivery_id = superseded.delivery_id
         and linked.message_key = superseded.message_key
@@ -176,5 +183,4 @@ left join superseded
         and linked.window_start = superseded.window_start
 left join domains on linked.delivery_id = domains.delivery_id and linked.message_key = domains.message_key
 left join {{ source('raw', 'user_agent') }} as agents on linked.user_agent_key = agents.user_agent_key
-left join deliveries_without_open_tracking as closed on linked.delivery_id = closed.delivery_id
 left join recipients_without_consent as unwilling on linked.recipient_id = unwilling.recipient_id

@@ -2,19 +2,19 @@
 -- differently since the catalog changed. All that follows costs what these messages hold, not the history.
 {{ config(indexes=[['delivery_number', 'message_key']]) }}
 
-with located as (
+select
+    numbers.delivery_number,
+    event.message_key
+from {{ ref('int_events__arrived') }} as event
+inner join {{ after_publishing(ref('int_delivery_numbers')) }} as numbers on event.delivery_id = numbers.delivery_id
 
-    select delivery_id, message_key from {{ ref('int_events__arrived') }}
-    union
-    select delivery_id, message_key from {{ ref('int_events__recalled') }}
-
-)
+union
 
 select
     numbers.delivery_number,
-    located.message_key
-from located
-inner join {{ after_publishing(ref('int_delivery_numbers')) }} as numbers on located.delivery_id = numbers.delivery_id
+    event.message_key
+from {{ ref('int_events__recalled') }} as event
+inner join {{ after_publishing(ref('int_delivery_numbers')) }} as numbers on event.delivery_id = numbers.delivery_id
 
 union
 

@@ -1,0 +1,30 @@
+-- One row per event that came more than once within an hour of this run: the copy with the smallest (time, hash of the
+-- payload) stands, so that the order of files does not matter. Few events come twice, and only these are sorted.
+with repeated as (
+
+    select
+        window_start,
+        event_key,
+        count(*) as copy_count
+    from {{ ref('int_records__identified') }}
+    where named_event_type != 'other'
+    group by window_start, event_key
+    having count(*) > 1
+
+),
+
+ranked as (
+
+    select
+        record.*,
+        repeated.copy_count,
+        row_number() over (
+            partition by record.window_start, record.event_key order by record.occurred_at, record.payload_hash
+        ) as copy_rank
+    from {{ ref('int_records__identified') }} as record
+    inner join repeated on record.window_start = repeated.window_start and record.event_key = repeated.event_key
+
+)
+
+select * from ranked
+where copy_rank = 1
