@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from canonical import EIGHT, event
 from hours import mart, rows, run_hours, write_file
 from sillage import journal, landing, models, settings, stages, transformation, user_agents, verdict_rules, warehouse
 from sillage.window import HOUR, Window
 
-EIGHT = datetime(2026, 1, 5, 8, tzinfo=UTC)
-AGENT = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"
-)
 PROJECT = settings.load().dbt_project
 RULES: list[dict[str, str]] = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]["verdict_rules"]
 
@@ -40,16 +36,11 @@ def rules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 def land_a_burst_and_an_early_click(zone: Path) -> None:
-    def event(recipient: str, kind: str, seconds: float, **more: Any) -> dict[str, Any]:
-        at = (EIGHT + timedelta(seconds=seconds)).isoformat()
-        return {"event_type": kind, "occurred_at": at, "delivery_id": "d", "recipient_id": recipient, **more}
-
-    events = [event(name, "delivered", 0) for name in ("scanned", "fast")]
+    events = [event("delivered", 0, recipient_id=name) for name in ("scanned", "fast")]
     events += [
-        event("scanned", "click", 40 + number, url=f"https://a.example/{number}", user_agent=AGENT)
-        for number in range(3)
+        event("click", 40 + number, recipient_id="scanned", url=f"https://a.example/{number}") for number in range(3)
     ]
-    events.append(event("fast", "click", 5, url="https://a.example/0", user_agent=AGENT))
+    events.append(event("click", 5, recipient_id="fast", url="https://a.example/0"))
     write_file(zone, "canonical", EIGHT, "events.jsonl", events)
 
 
