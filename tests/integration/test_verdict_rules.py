@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -108,3 +109,19 @@ def test_a_run_notes_by_which_rules_and_lists_it_judged(
     assert (told["rules"], told["lists"]) == (verdict_rules.version(), user_agents.lists_version())
     assert told["rules"].startswith("1 (") and "ua-parser" in told["lists"]
     assert told["rules"] in told["message"] and told["lists"] in told["message"]
+
+
+def test_scanners_are_told_from_people_in_a_labelled_simulation(
+    warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(PROJECT.parent / "bench")
+    verdicts = importlib.import_module("verdicts")
+    simulation = importlib.import_module("verdict_simulation")
+    world = simulation.World(simulation.Parameters(messages=4000))
+    simulation.write(world, tmp_path)
+    first = Window(simulation.START, simulation.START + HOUR)
+    run_hours(warehouse_url, tmp_path, first)
+    run_hours(warehouse_url, tmp_path, Window(first.end, first.end + 3 * HOUR))
+    assert verdicts.report(verdicts.judged(warehouse_url, world)) == 0, capsys.readouterr().out
+    # The simulation is no picture book: what the rules cannot see is in it.
+    assert "scanner slowly" in capsys.readouterr().out
