@@ -12,7 +12,19 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
-from . import erasure, journal, landing, models, quality, retention, settings, transformation, warehouse
+from . import (
+    erasure,
+    journal,
+    landing,
+    models,
+    quality,
+    retention,
+    settings,
+    transformation,
+    user_agents,
+    verdict_rules,
+    warehouse,
+)
 from .validation import hide_addresses
 from .window import Window, WindowError
 
@@ -106,8 +118,11 @@ def build(run_id: str) -> None:
     """Build the change sets of all dbt models; each model's own task tells what it did."""
     with _recorded(run_id, models.BUILD_STAGE) as outcome:
         counts = models.build(warehouse_url(), run_id)
-        outcome.sentence = f"Built the changes of {counts['models']} models."
-        outcome.counts = counts
+        rules, agents = verdict_rules.version(), user_agents.lists_version()
+        outcome.sentence = (
+            f"Built the changes of {counts['models']} models; verdict rules {rules}, agent lists {agents}."
+        )
+        outcome.counts = {**counts, "verdict_rules": rules, "agent_lists": agents}
         log.info("%s", outcome.sentence)
 
 

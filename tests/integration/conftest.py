@@ -12,8 +12,12 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from canonical import EIGHT
+from formula_cases import CASES, CATALOG
+from hours import run_hours, write_file
 from sillage import roles, warehouse
 from sillage.server import Server, free_port
+from sillage.window import HOUR, Window
 
 OWNER = "sillage"
 TEMPLATE = "template_sillage"
@@ -64,3 +68,17 @@ def warehouse_url(server: Server, reader_passwords: dict[str, str]) -> Iterator[
         yield url
     finally:
         run_sql(server.url("postgres"), f"drop database if exists {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def formulas_url(server: Server, reader_passwords: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A warehouse in which every case of formula_cases.py was landed, built and published in one hour; only to be read."""
+    zone, name = tmp_path_factory.mktemp("formulas"), "test_formulas"
+    run_sql(server.url("postgres"), f"create database {name} template {TEMPLATE} owner {OWNER}")
+    url = server.url(name, OWNER, reader_passwords[OWNER])
+    roles.grant_readers(url)
+    write_file(zone, "catalog", EIGHT, "catalog.jsonl", CATALOG)
+    for number, (case, events) in enumerate(CASES.items()):
+        write_file(zone, "canonical", EIGHT, f"{number}.jsonl", [{**one, "delivery_id": case} for one in events])
+    run_hours(url, zone, Window(EIGHT, EIGHT + HOUR))
+    return url

@@ -1,25 +1,13 @@
-"""What an hour does to the marts, from files to figures: repeats, bursts over the boundary, late catalogs, consent, golden numbers."""
+"""What an hour does to the marts, from files to figures: repeats, bursts over the boundary, late catalogs."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from canonical import EIGHT, event
 from hours import mart, rows, run_hours, write_file
 from sillage.window import HOUR, Window
-
-EIGHT = datetime(2026, 1, 5, 8, tzinfo=UTC)
-AGENT = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"
-)
-
-
-def event(kind: str, seconds: float, **more: Any) -> dict[str, Any]:
-    """A canonical event `seconds` after eight o'clock, of one delivery and recipient unless said otherwise."""
-    at = (EIGHT + timedelta(seconds=seconds)).isoformat()
-    return {"event_type": kind, "occurred_at": at, "delivery_id": "d", "recipient_id": "r", "user_agent": AGENT, **more}
 
 
 def statistics(url: str, delivery_id: str = "d") -> dict[str, Any]:
@@ -121,60 +109,6 @@ def test_a_catalog_that_arrives_after_its_events_moves_and_renames_them_and_can_
     run_hours(warehouse_url, tmp_path, Window(EIGHT + HOUR, EIGHT + 2 * HOUR))
     after = {name: mart(warehouse_url, name, {"as_of"}) for name in names}
     assert after == before
-
-
-def test_opens_are_withheld_from_the_moment_that_consent_is_withdrawn(warehouse_url: str, tmp_path: Path) -> None:
-    write_file(
-        tmp_path,
-        "canonical",
-        EIGHT,
-        "a.jsonl",
-        [event("delivered", 0), event("open", 60), event("click", 90, url="https://a.example/")],
-    )
-    run_hours(warehouse_url, tmp_path, Window(EIGHT, EIGHT + HOUR))
-    assert statistics(warehouse_url)["open_count"] == 1
-    withdrawn = {
-        "entry_type": "recipient",
-        "recipient_id": "r",
-        "email": "r@mail.example",
-        "has_open_tracking_consent": False,
-    }
-    write_file(tmp_path, "catalog", EIGHT + HOUR, "b.jsonl", [withdrawn])
-    write_file(tmp_path, "canonical", EIGHT + HOUR, "c.jsonl", [event("open", 4000)])
-    run_hours(warehouse_url, tmp_path, Window(EIGHT + HOUR, EIGHT + 2 * HOUR))
-    found = statistics(warehouse_url)
-    assert (found["open_count"], found["pixel_open_count"], found["withheld_open_count"], found["click_count"]) == (
-        0,
-        0,
-        2,
-        1,
-    )
-    assert [row["event_type"] for row in mart(warehouse_url, "recipient_tracking")] == ["click"]
-
-
-def test_golden_numbers_1_persons_and_recipients(warehouse_url: str, tmp_path: Path) -> None:
-    events = [event("delivered", 0, recipient_id=name) for name in ("john", "marie", "florian", "henry")]
-    events += [event("open", 60, recipient_id="marie", requester_id="marie's")]
-    events += [event("open", 60, recipient_id="florian", requester_id="florian's")]
-    events += [
-        event("click", 100 + 60 * n, recipient_id="florian", requester_id="florian's", url="https://a.example/")
-        for n in range(9)
-    ]
-    events += [event("open", 1000, recipient_id="florian", requester_id="friend's")]
-    events += [
-        event("click", 1100 + 60 * n, recipient_id="florian", requester_id="friend's", url="https://a.example/")
-        for n in range(2)
-    ]
-    events += [event("open", 60, recipient_id="henry", requester_id="henry 0")]
-    events += [
-        event("click", 100 + 60 * n, recipient_id="henry", requester_id=f"henry {n + 1}", url="https://a.example/")
-        for n in range(4)
-    ]
-    write_file(tmp_path, "canonical", EIGHT, "a.jsonl", events)
-    run_hours(warehouse_url, tmp_path, Window(EIGHT, EIGHT + HOUR))
-    found = statistics(warehouse_url)
-    assert (found["recipient_open_count"], found["recipient_click_count"], found["person_click_count"]) == (3, 2, 6)
-    assert (found["forward_count"], found["raw_reactivity_rate"]) == (4, Decimal("0.666667"))
 
 
 def test_a_late_file_of_an_older_hour_is_landed_as_that_hours(warehouse_url: str, tmp_path: Path) -> None:

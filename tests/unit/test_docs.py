@@ -100,18 +100,21 @@ def test_every_mart_and_every_column_of_it_has_its_meaning(mart: str, columns: l
 
 
 def test_every_verdict_rule_and_parameter_of_dbt_is_explained() -> None:
-    rules = text(CHECKOUT / "dbt_project/macros/verdicts/verdict_rules.sql")
-    reasons = {*re.findall(r"'name': '(\w+)'", rules), "no_rule"}
-    verdicts = set(re.findall(r"'verdict': '(\w+)'", rules))
-    assert len(reasons) > 8
+    variables = yaml.safe_load(text(CHECKOUT / "dbt_project/dbt_project.yml"))["vars"]
+    rules = variables["verdict_rules"]
+    reasons = {*(rule["rule"] for rule in rules), "not_a_tracking_event", "no_rule"}
+    verdicts = {rule[name] for rule in rules for name in ("verdict", "open_verdict") if name in rule}
+    asked = re.findall(
+        r"^ {8}'(\w+)': \"", text(CHECKOUT / "dbt_project/macros/verdicts/verdict_rules.sql"), re.MULTILINE
+    )
+    assert {rule["rule"] for rule in rules} == set(asked), "rules that are off in the repository, or have no condition"
     assert not (reasons | verdicts) - documented("docs/indicators.md")
     told = (
         documented("docs/indicators.md")
         | documented("docs/operations.md")
         | documented("docs/adr/0001-change-sets-and-one-publish.md")
     )
-    variables = set(yaml.safe_load(text(CHECKOUT / "dbt_project/dbt_project.yml"))["vars"])
-    assert not variables - told - {"work_mem"}
+    assert not set(variables) - told - {"work_mem"}
 
 
 def test_every_table_of_ops_and_every_role_stands_in_the_operations_page() -> None:

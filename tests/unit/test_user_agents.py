@@ -129,6 +129,13 @@ PEOPLE = [
     ),
     ("Mozilla/5.0 (X11; U; Linux armv7l like Android; en-us) AppleWebKit/531.2+ Kindle/3.0+", "ereader", None, None),
     (f"Mozilla/5.0 (Linux; Android 9; KFMAWI) {CHROME} Safari/537.36", "tablet", "Android", None),
+    (f"Mozilla/5.0 (Linux; xx; OpenTV Build/5.1) {WEBKIT} Version/4.0 Mobile Safari/533.1", "tv", None, None),
+    (f"Mozilla/5.0 (Windows NT 10.0; Valve Steam GameOverlay/15; ) {CHROME} Safari/537.36", "desktop", "Windows", None),
+    ("Mozilla/3.0 (DreamPassport/3.0)", "console", None, None),
+    (f"Mozilla/5.0 (Iriver ; EB10 ) {WEBKIT} Version/5.0 Safari/534.16", "ereader", None, None),
+    ("Opera/9.02 (Linux armv7l; U; ARCHOS; GOGI; A5; en)", "media_player", None, None),
+    ("Mozilla/3.0(WILLCOM;KYOCERA/WX1/2;1.0/0.1) Opera 7.0", "mobile", None, None),
+    ("SomeApp/samsung-4.0.4-GT-I9300-1280x720-320-4.1.2", "mobile", None, None),
     (f"Mozilla/5.0 (X11; Linux x86_64; Quest 3) {CHROME} VR Safari/537.36 OculusBrowser/32.1", "headset", None, None),
     (
         f"Mozilla/5.0 (iPod touch; CPU iPhone OS 12_5 like Mac OS X) {WEBKIT} Version/12.1 Mobile/15E148 Safari/604.1",

@@ -1,28 +1,58 @@
 {#
-  The verdict rules, strongest first: the first whose condition holds gives the verdict, its name is the reason. Parameters
-  are vars (dbt_project.yml), networks a seed. `event` is a row of int_events__linked, `pattern` its row of
-  int_events__patterns or nulls, `network` the operator's scanner network that the address lies in or nulls.
-  Evidence for each rule: docs/indicators.md.
+  The verdict rules: which there are, in which order and with which verdict, is data (the var `verdict_rules`, strongest first);
+  here stands what each of them asks. `event` is a row of int_events__linked, `pattern` its row of int_events__patterns or
+  nulls, `network` the operator's scanner network that the address lies in or nulls. Evidence for each rule: docs/indicators.md.
 #}
+{% macro verdict_conditions() %}
+    {{ return({
+        'provider_flag': "event.is_machine_flagged",
+        'image_proxy': "event.event_type = 'open' and event.agent_kind = 'mail_proxy'",
+        'prefetch_agent': "event.event_type = 'open' and event.agent_kind = 'prefetch'",
+        'honeypot': "pattern.is_honeypot",
+        'burst': "pattern.is_burst",
+        'sweep': "pattern.is_sweep",
+        'head_request': "event.http_method = 'HEAD'",
+        'empty_agent': "event.agent_kind = 'empty'",
+        'http_library': "event.agent_kind = 'library'",
+        'crawler': "event.agent_kind = 'crawler'",
+        'early_click': "pattern.is_early_click",
+        'scanner_network': "network.verdict is not null and event.event_type in ('click', 'opt_out', 'mirror_page', 'web')",
+    }) }}
+{% endmacro %}
+
+{# The rules in force, each with its name, condition and verdict as SQL: the first whose condition holds gives the verdict. #}
 {% macro verdict_rules() %}
-    {%- set is_click = "event.event_type in ('click', 'opt_out', 'mirror_page', 'web')" -%}
-    {{ return([
-        {'name': 'not_a_tracking_event', 'condition': "not " ~ is_tracking_event('event.event_type'), 'verdict': 'human'},
-        {'name': 'provider_flag', 'condition': "event.event_type = 'open' and event.is_machine_flagged", 'verdict': 'machine_open'},
-        {'name': 'provider_flag', 'condition': "event.is_machine_flagged", 'verdict': 'bot'},
-        {'name': 'image_proxy', 'condition': "event.event_type = 'open' and event.agent_kind = 'mail_proxy'", 'verdict': 'proxy_open'},
-        {'name': 'prefetch_agent', 'condition': "event.event_type = 'open' and event.agent_kind = 'prefetch'", 'verdict': 'machine_open'},
-        {'name': 'honeypot', 'condition': "pattern.is_honeypot and event.event_type = 'open'", 'verdict': 'machine_open'},
-        {'name': 'honeypot', 'condition': "pattern.is_honeypot", 'verdict': 'scanner_click'},
-        {'name': 'burst', 'condition': "pattern.is_burst", 'verdict': 'scanner_click'},
-        {'name': 'sweep', 'condition': "pattern.is_sweep", 'verdict': 'scanner_click'},
-        {'name': 'head_request', 'condition': "event.http_method = 'HEAD'", 'verdict': 'bot'},
-        {'name': 'empty_agent', 'condition': "event.agent_kind = 'empty'", 'verdict': 'bot'},
-        {'name': 'http_library', 'condition': "event.agent_kind = 'library'", 'verdict': 'bot'},
-        {'name': 'crawler', 'condition': "event.agent_kind = 'crawler'", 'verdict': 'bot'},
-        {'name': 'early_click', 'condition': "pattern.is_early_click", 'verdict': 'suspect'},
-        {'name': 'scanner_network', 'condition': "network.verdict is not null and " ~ is_click, 'verdict': none},
-    ]) }}
+    {%- set conditions = verdict_conditions() -%}
+    {%- set rules = [
+        {'name': 'not_a_tracking_event', 'condition': "not " ~ is_tracking_event('event.event_type'), 'verdict': "'human'"}
+    ] -%}
+    {%- for rule in var('verdict_rules') -%}
+        {%- if rule.rule not in conditions -%}
+            {%- do exceptions.raise_compiler_error(
+                "The var verdict_rules names the rule " ~ rule.rule ~ ", which does not exist. There are: " ~ conditions | join(', ') ~ "."
+            ) -%}
+        {%- endif -%}
+        {%- set condition = conditions[rule.rule] -%}
+        {%- if rule.open_verdict -%}
+            {%- do rules.append({
+                'name': rule.rule, 'condition': condition ~ " and event.event_type = 'open'", 'verdict': verdict_as_sql(rule.rule, rule.open_verdict)
+            }) -%}
+        {%- endif -%}
+        {%- do rules.append({'name': rule.rule, 'condition': condition, 'verdict': verdict_as_sql(rule.rule, rule.verdict)}) -%}
+    {%- endfor -%}
+    {{ return(rules) }}
+{% endmacro %}
+
+{# A verdict of the var as SQL; `of_network` is what the network's row of the seed says. #}
+{% macro verdict_as_sql(rule, verdict) %}
+    {%- if verdict == 'of_network' and rule == 'scanner_network' -%}{{ return('network.verdict') }}{%- endif -%}
+    {%- set known = ['human', 'proxy_open', 'machine_open', 'scanner_click', 'bot', 'suspect'] -%}
+    {%- if verdict not in known -%}
+        {%- do exceptions.raise_compiler_error(
+            "The var verdict_rules gives the rule " ~ rule ~ " the verdict " ~ verdict ~ ". Write one of: " ~ known | join(', ') ~ "."
+        ) -%}
+    {%- endif -%}
+    {{ return("'" ~ verdict ~ "'") }}
 {% endmacro %}
 
 {% macro is_tracking_event(event_type) -%}
@@ -35,7 +65,7 @@
 {% macro verdict_of() -%}
     case
         {%- for rule in verdict_rules() %}
-        when {{ rule.condition }} then {{ "'" ~ rule.verdict ~ "'" if rule.verdict else 'network.verdict' }}
+        when {{ rule.condition }} then {{ rule.verdict }}
         {%- endfor %}
         else 'human'
     end

@@ -75,7 +75,8 @@ def listed(cursor: Any, search: Search) -> tuple[list[Any], int]:
     statement = f"""
         select delivery.*, statistics.targeted_count, statistics.delivered_count,
             statistics.{prefix}recipient_open_count as opens, statistics.{prefix}recipient_click_count as clicks,
-            statistics.{prefix}open_rate as open_rate, statistics.{prefix}click_rate as click_rate,
+            {_unrounded(f"statistics.{prefix}open_rate", f"statistics.{prefix}recipient_open_count")} as open_rate,
+            {_unrounded(f"statistics.{prefix}click_rate", f"statistics.{prefix}recipient_click_count")} as click_rate,
             statistics.{prefix}opt_out_count as opt_outs, count(*) over () as found_count
         from marts.deliveries as delivery
         left join marts.delivery_statistics as statistics on statistics.delivery_id = delivery.delivery_id
@@ -90,6 +91,11 @@ def listed(cursor: Any, search: Search) -> tuple[list[Any], int]:
         return rows, rows[0].found_count
     cursor.execute(f"select count(*) as found_count from marts.deliveries as delivery where {conditions}", values)
     return [], cursor.fetchone().found_count
+
+
+def _unrounded(rate: str, count: str) -> str:
+    # The mart's rate has six digits: rounded again to a percentage, 0.81496 % would become 0.82 % by way of 0.008150.
+    return f"case when {rate} < 1 then cast({count} as numeric) / statistics.delivered_count else {rate} end"
 
 
 def channels(cursor: Any) -> list[str]:
