@@ -21,6 +21,10 @@ from sillage.server import Server, free_port
 from sillage.window import Window
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 4, tzinfo=UTC)
+LAST_DAY = datetime(2026, 1, 3, tzinfo=UTC)
+LATE = {
+    "event_id": "q0", "event_type": "sent", "occurred_at": "2026-01-02T10:00:00Z", "delivery_id": "e-quiet", "recipient_id": "rq",
+}  # fmt: skip
 HOSTILE = '<script>alert("x")</script>\u202egnp'
 HOSTILE_URL = 'https://a.example/?q="><img src=x onerror=alert(1)>'
 HOSTILE_ID = "h/../?&=#\"<i>'\u202e"
@@ -52,8 +56,11 @@ class House:
 
 
 @contextmanager
-def open_house(scale: float = 0.1) -> Iterator[House]:
-    """Start an embedded Postgres, publish the demo (scaled) and the hostile delivery; everything is gone afterwards."""
+def open_house(scale: float = 0.1, *, is_lived_in: bool = False) -> Iterator[House]:
+    """Start an embedded Postgres, publish the demo (scaled) and the hostile delivery; everything is gone afterwards.
+
+    One that is lived in has been checked, and its last day was a run of its own that took a late file along.
+    """
     folder = Path(tempfile.mkdtemp(prefix="sillage-tabs-"))
     folder.chmod(0o755)
     server = Server(folder / "postgres", free_port(), secrets.token_urlsafe(16))
@@ -73,7 +80,12 @@ def open_house(scale: float = 0.1) -> Iterator[House]:
         demo.generate(zone, 1, END, scale, truth=folder / "truth.json")
         furnish(zone)
         models.parse(url)
-        run_hours(url, zone, Window(START, END))
+        if is_lived_in:
+            run_hours(url, zone, Window(START, LAST_DAY), is_checked=True)
+            write_file(zone, "canonical", datetime(2026, 1, 2, 15, tzinfo=UTC), "late.jsonl", [LATE])
+            run_hours(url, zone, Window(LAST_DAY, END), is_checked=True)
+        else:
+            run_hours(url, zone, Window(START, END))
         yield House(url, server.url("house", "tabs_reader", passwords["tabs_reader"]))
     finally:
         server.stop()

@@ -43,7 +43,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
         # Continuous integration has promised a browser: without one it must not turn green.
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(NO_CHROMIUM)
     with (
-        open_house(0.3) as house,
+        open_house(0.3, is_lived_in=True) as house,
         serving(tmp_path_factory.mktemp("airflow"), house.owner_url, house.tabs_url, FAIL) as server,
     ):
         yield Airflow(server.url, house)
