@@ -11,9 +11,12 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from fastapi.testclient import TestClient
 
 from sillage import roles, warehouse
+from sillage.queries.reader import Reader
 from sillage.server import Server, free_port
+from tabs_house import House, open_house
 
 OWNER = "sillage"
 TEMPLATE = "template_sillage"
@@ -64,3 +67,27 @@ def warehouse_url(server: Server, reader_passwords: dict[str, str]) -> Iterator[
         yield url
     finally:
         run_sql(server.url("postgres"), f"drop database if exists {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def house() -> Iterator[House]:
+    """The demo, published: what the tabs show. Who changes it puts it back."""
+    with open_house() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def reader(house: House) -> Iterator[Reader]:
+    """The tabs' way into it, as the role tabs_reader."""
+    opened = Reader(house.tabs_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def client(reader: Reader) -> TestClient:
+    """The tabs, for who may see everything."""
+    from sillage.tabs import guard
+    from tabs_client import client_of
+
+    return client_of(reader, guard.Rights(True, True))
