@@ -15,6 +15,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extras import NamedTupleCursor
 
+import hostile
 from hours import run_hours, write_file
 from sillage import demo, models, roles, warehouse
 from sillage.server import Server, free_port
@@ -27,6 +28,7 @@ LATE = {
 }  # fmt: skip
 HOSTILE = '<script>alert("x")</script>\u202egnp'
 HOSTILE_URL = 'https://a.example/?q="><img src=x onerror=alert(1)>'
+CORPUS_ID = "h-corpus"
 HOSTILE_ID = "h/../?&=#\"<i>'\u202e"
 EMPTY = {
     "e-off": {"is_tracking_enabled": False},
@@ -34,6 +36,7 @@ EMPTY = {
     "e-bounced": {},
     "e-machines": {},
     "e-consent": {"is_open_tracking_enabled": False},
+    "e-withdrawn": {},
     "e-quiet": {},
     "e-early": {},
 }
@@ -103,6 +106,11 @@ def furnish(zone: Path) -> None:
          "html": message, "text": HOSTILE},
         {"entry_type": "link", "delivery_id": HOSTILE_ID, "link_id": "l1", "url": HOSTILE_URL, "label": HOSTILE,
          "category": "=1+1", "link_type": "click", "position": 1, "content_part": "html"},
+        {"entry_type": "delivery", "delivery_id": CORPUS_ID, "label": hostile.TEXTS[0], "subject": hostile.TEXTS[4],
+         "channel": hostile.TEXTS[1]},
+        *({"entry_type": "link", "delivery_id": CORPUS_ID, "link_id": f"k{n}", "url": url, "label": hostile.TEXTS[n], "link_type": "click",
+           "category": hostile.TEXTS[n], "position": n + 1, "content_part": "html"} for n, url in enumerate(hostile.URLS)),
+        {"entry_type": "recipient", "recipient_id": "rw", "email": "withdrawn@example.org", "has_open_tracking_consent": False},
         {"entry_type": "recipient", "recipient_id": HOSTILE_ID, "email": "hostile@example.org", "has_open_tracking_consent": True},
         *({"entry_type": "delivery", "delivery_id": name, "label": name, "channel": "email", **more} for name, more in EMPTY.items()),
     ]  # fmt: skip
@@ -126,7 +134,12 @@ def furnish(zone: Path) -> None:
         event("m2", "open", "e-machines", 5, recipient_id="rm", user_agent="Mozilla/5.0"),
         event("c1", "delivered", "e-consent", 0, recipient_id="rc"),
         event("c2", "open", "e-consent", 5, recipient_id="rc", user_agent="Mozilla/5.0 (Windows NT 10.0; Win64; x64) Firefox/140.0"),
+        event("w1", "delivered", "e-withdrawn", 0, recipient_id="rw"),
+        event("w2", "open", "e-withdrawn", 5, recipient_id="rw", user_agent="Mozilla/5.0 (Windows NT 10.0; Win64; x64) Firefox/140.0"),
         event("q1", "delivered", "e-quiet", 0, recipient_id="rq"),
+        event("k", "delivered", CORPUS_ID, 0, recipient_id="rk"),
+        *(event(f"k{n}", "click", CORPUS_ID, n + 1, recipient_id="rk", url=url, link_position=n + 1, content_part="html",
+                user_agent=hostile.AGENTS[n % len(hostile.AGENTS)]) for n, url in enumerate(hostile.URLS)),
     ]  # fmt: skip
     write_file(zone, "catalog", hour, "house.jsonl", catalog)
     write_file(zone, "canonical", hour, "house.jsonl", events)

@@ -180,7 +180,7 @@ def test_a_log_names_the_withheld_opens_of_nobody(client: TestClient) -> None:
 
 REASONS = {
     "e-off": "tracking_off", "e-unsent": "not_sent", "e-bounced": "not_delivered", "e-machines": "only_machines", "e-consent": "opens_off",
-    "e-quiet": "nobody_yet", "e-early": "too_early", "no such delivery": "unknown_delivery", DELIVERY: "has_data",
+    "e-withdrawn": "consent", "e-quiet": "nobody_yet", "e-early": "too_early", "no such delivery": "unknown_delivery", DELIVERY: "has_data",
 }  # fmt: skip
 
 
