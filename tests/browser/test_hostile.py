@@ -83,7 +83,8 @@ def test_no_message_loads_or_runs_anything(watched: Any, airflow: Any) -> None:
                 " where entry_type = 'delivery' and entry_key = %s",
                 (json.dumps({"html": source.replace("\0", "")}), CORPUS_ID),
             )
+        # A load is done when the frame and its pictures are.
         watched.goto(f"{airflow.url}/tracking/delivery/positions?id={CORPUS_ID}&events=all")
-        settle(watched)
         # The page and the message's frame, and none within.
         assert len(watched.frames) == 2, source[:80]
+    settle(watched)

@@ -26,8 +26,8 @@ HABITS = {
 }
 # A filter over all deliveries reads the events of so many recipients at a time, and stops at the next step once the page
 # is full or this time is over: however few match among millions, a page comes back, and says where to go on.
-STEP = 500
-SECONDS = 0.12
+STEP = 200
+SECONDS = 0.06
 _PEOPLE = f"(event_type not in ('open', 'click', 'mirror_page', 'opt_out') or {IS_PEOPLE})"
 
 
