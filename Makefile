@@ -34,7 +34,7 @@ run: .venv/.runtime ## one window through the DAG: make run START=2026-01-01T00 
 demo-data: .venv/.runtime ## make the demo's landing zone without starting anything
 	@$(SILLAGE) demo-data
 
-test: .venv/.dev dbt_project/target/manifest.json ## unit, DAG and integration tests
+test: .venv/.dev dbt_project/target/manifest.json ## unit, DAG, integration and browser tests
 	$(VENV)/python -m pytest $(TESTS)
 
 lint: .venv/.dev ## ruff, mypy, sqlfluff, dbt parse

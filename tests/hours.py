@@ -1,16 +1,17 @@
-"""A run of the workflow without Airflow and without the checks: land, build, publish. What Airflow adds is tested elsewhere."""
+"""A run of the workflow without Airflow: land, build, publish, and the checks where asked for. What Airflow adds is tested elsewhere."""
 
 from __future__ import annotations
 
 import itertools
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sillage import journal, landing, models, transformation, warehouse
+from sillage import journal, landing, models, quality, settings, transformation, warehouse
 from sillage.window import Window
 
 _numbers = itertools.count()
@@ -25,16 +26,28 @@ def write_file(zone: Path, source: str, hour: datetime, name: str, records: Iter
 
 
 def run_hours(
-    url: str, zone: Path, window: Window, *, late_hours: int = 48, force: bool = False, recompute: str | None = None
+    url: str,
+    zone: Path,
+    window: Window,
+    *,
+    late_hours: int = 48,
+    force: bool = False,
+    recompute: str | None = None,
+    is_checked: bool = False,
 ) -> dict[str, int]:
-    """Land, build and publish `window`, recompute a delivery or `all`; gives what `publish` gives."""
+    """Land, build and publish `window`, recompute a delivery or `all`; with `is_checked` also check. Gives what `publish` gives."""
     run_id = f"test {next(_numbers)}"
     with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
         assert journal.take_turn(cursor, run_id) is None
         journal.begin_run(cursor, run_id, window, recompute)
     try:
         landing.land(url, str(zone), run_id, window, late_hours=late_hours, force=force)
+        options = replace(settings.load(), home=zone.parent)
+        if is_checked:
+            quality.check(url, run_id, "raw", options)
         models.build(url, run_id)
+        if is_checked:
+            quality.check(url, run_id, "marts", options)
         return transformation.publish(url, run_id)
     finally:
         with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:

@@ -15,14 +15,20 @@ from typing import Any
 import psycopg2
 from psycopg2.extras import NamedTupleCursor
 
+import hostile
 from hours import run_hours, write_file
 from sillage import demo, models, roles, warehouse
 from sillage.server import Server, free_port
 from sillage.window import Window
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 4, tzinfo=UTC)
+LAST_DAY = datetime(2026, 1, 3, tzinfo=UTC)
+LATE = {
+    "event_id": "q0", "event_type": "sent", "occurred_at": "2026-01-02T10:00:00Z", "delivery_id": "e-quiet", "recipient_id": "rq",
+}  # fmt: skip
 HOSTILE = '<script>alert("x")</script>\u202egnp'
 HOSTILE_URL = 'https://a.example/?q="><img src=x onerror=alert(1)>'
+CORPUS_ID = "h-corpus"
 HOSTILE_ID = "h/../?&=#\"<i>'\u202e"
 EMPTY = {
     "e-off": {"is_tracking_enabled": False},
@@ -30,6 +36,7 @@ EMPTY = {
     "e-bounced": {},
     "e-machines": {},
     "e-consent": {"is_open_tracking_enabled": False},
+    "e-withdrawn": {},
     "e-quiet": {},
     "e-early": {},
 }
@@ -52,8 +59,11 @@ class House:
 
 
 @contextmanager
-def open_house(scale: float = 0.1) -> Iterator[House]:
-    """Start an embedded Postgres, publish the demo (scaled) and the hostile delivery; everything is gone afterwards."""
+def open_house(scale: float = 0.1, *, is_lived_in: bool = False) -> Iterator[House]:
+    """Start an embedded Postgres, publish the demo (scaled) and the hostile delivery; everything is gone afterwards.
+
+    One that is lived in has been checked, and its last day was a run of its own that took a late file along.
+    """
     folder = Path(tempfile.mkdtemp(prefix="sillage-tabs-"))
     folder.chmod(0o755)
     server = Server(folder / "postgres", free_port(), secrets.token_urlsafe(16))
@@ -73,7 +83,12 @@ def open_house(scale: float = 0.1) -> Iterator[House]:
         demo.generate(zone, 1, END, scale, truth=folder / "truth.json")
         furnish(zone)
         models.parse(url)
-        run_hours(url, zone, Window(START, END))
+        if is_lived_in:
+            run_hours(url, zone, Window(START, LAST_DAY), is_checked=True)
+            write_file(zone, "canonical", datetime(2026, 1, 2, 15, tzinfo=UTC), "late.jsonl", [LATE])
+            run_hours(url, zone, Window(LAST_DAY, END), is_checked=True)
+        else:
+            run_hours(url, zone, Window(START, END))
         yield House(url, server.url("house", "tabs_reader", passwords["tabs_reader"]))
     finally:
         server.stop()
@@ -91,6 +106,11 @@ def furnish(zone: Path) -> None:
          "html": message, "text": HOSTILE},
         {"entry_type": "link", "delivery_id": HOSTILE_ID, "link_id": "l1", "url": HOSTILE_URL, "label": HOSTILE,
          "category": "=1+1", "link_type": "click", "position": 1, "content_part": "html"},
+        {"entry_type": "delivery", "delivery_id": CORPUS_ID, "label": hostile.TEXTS[0], "subject": hostile.TEXTS[4],
+         "channel": hostile.TEXTS[1]},
+        *({"entry_type": "link", "delivery_id": CORPUS_ID, "link_id": f"k{n}", "url": url, "label": hostile.TEXTS[n], "link_type": "click",
+           "category": hostile.TEXTS[n], "position": n + 1, "content_part": "html"} for n, url in enumerate(hostile.URLS)),
+        {"entry_type": "recipient", "recipient_id": "rw", "email": "withdrawn@example.org", "has_open_tracking_consent": False},
         {"entry_type": "recipient", "recipient_id": HOSTILE_ID, "email": "hostile@example.org", "has_open_tracking_consent": True},
         *({"entry_type": "delivery", "delivery_id": name, "label": name, "channel": "email", **more} for name, more in EMPTY.items()),
     ]  # fmt: skip
@@ -114,7 +134,12 @@ def furnish(zone: Path) -> None:
         event("m2", "open", "e-machines", 5, recipient_id="rm", user_agent="Mozilla/5.0"),
         event("c1", "delivered", "e-consent", 0, recipient_id="rc"),
         event("c2", "open", "e-consent", 5, recipient_id="rc", user_agent="Mozilla/5.0 (Windows NT 10.0; Win64; x64) Firefox/140.0"),
+        event("w1", "delivered", "e-withdrawn", 0, recipient_id="rw"),
+        event("w2", "open", "e-withdrawn", 5, recipient_id="rw", user_agent="Mozilla/5.0 (Windows NT 10.0; Win64; x64) Firefox/140.0"),
         event("q1", "delivered", "e-quiet", 0, recipient_id="rq"),
+        event("k", "delivered", CORPUS_ID, 0, recipient_id="rk"),
+        *(event(f"k{n}", "click", CORPUS_ID, n + 1, recipient_id="rk", url=url, link_position=n + 1, content_part="html",
+                user_agent=hostile.AGENTS[n % len(hostile.AGENTS)]) for n, url in enumerate(hostile.URLS)),
     ]  # fmt: skip
     write_file(zone, "catalog", hour, "house.jsonl", catalog)
     write_file(zone, "canonical", hour, "house.jsonl", events)

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from fastapi.testclient import TestClient
 
 from canonical import EIGHT
 from formula_cases import CASES, CATALOG
 from hours import run_hours, write_file
 from sillage import roles, warehouse
+from sillage.queries.reader import Reader
 from sillage.server import Server, free_port
 from sillage.window import HOUR, Window
+from tabs_house import House, open_house
 
 OWNER = "sillage"
 TEMPLATE = "template_sillage"
@@ -82,3 +85,27 @@ def formulas_url(server: Server, reader_passwords: dict[str, str], tmp_path_fact
         write_file(zone, "canonical", EIGHT, f"{number}.jsonl", [{**one, "delivery_id": case} for one in events])
     run_hours(url, zone, Window(EIGHT, EIGHT + HOUR))
     return url
+
+
+@pytest.fixture(scope="session")
+def house() -> Iterator[House]:
+    """The demo, published: what the tabs show. Who changes it puts it back."""
+    with open_house() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def reader(house: House) -> Iterator[Reader]:
+    """The tabs' way into it, as the role tabs_reader."""
+    opened = Reader(house.tabs_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def client(reader: Reader) -> TestClient:
+    """The tabs, for who may see everything."""
+    from sillage.tabs import guard
+    from tabs_client import client_of
+
+    return client_of(reader, guard.Rights(True, True))

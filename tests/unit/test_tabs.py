@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from fastapi import Request
 
+from hostile import MESSAGES
 from sillage.tabs import csv_export, figures, guard, language, message, rendering, state
 
 TABS = Path(rendering.__file__).parent
@@ -124,37 +125,6 @@ def test_an_export_reads_back_as_it_was() -> None:
 def test_a_download_is_named_without_what_a_header_could_be_split_with() -> None:
     answer = csv_export.download('x"\r\nSet-Cookie: a=b/../..', ["a"], lambda: iter([]))
     assert re.fullmatch(r'attachment; filename="[A-Za-z0-9._-]+\.csv"', answer.headers["content-disposition"])
-
-
-MESSAGES = [
-    "<script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    '<a href="javascript:alert(1)">x</a>',
-    '<a href="JaVa&#09;ScRiPt:alert(1)">x</a>',
-    '<a href="data:text/html,<script>alert(1)</script>">x</a>',
-    '<iframe src="https://evil.example"></iframe>',
-    '<object data="https://evil.example"></object><embed src="https://evil.example">',
-    '<form action="https://evil.example"><input name=a><button>go</button></form>',
-    '<svg onload=alert(1)><a xlink:href="https://evil.example">x</a></svg>',
-    '<math><mtext><table><mglyph><style><img src=x onerror=alert(1)></style></mglyph></table></mtext></math>',
-    '<div style="background:url(https://evil.example/a.png)">x</div>',
-    '<div style="background-image:u\\72l(https://evil.example)">x</div>',
-    '<div style="position:fixed;top:0;left:0;width:100%;height:100%">x</div>',
-    '<style>@import "https://evil.example/a.css"; *{display:none}</style>',
-    '<link rel=stylesheet href="https://evil.example/a.css"><base href="https://evil.example/">',
-    '<meta http-equiv="refresh" content="0;url=https://evil.example">',
-    '<body background="https://evil.example/a.png" onload="alert(1)">x</body>',
-    '<table background="https://evil.example/a.png"><tr><td>x</td></tr></table>',
-    '<img srcset="https://evil.example/a.png 1x" alt="a">',
-    '<video poster="https://evil.example/a.png"><source src="https://evil.example/a.mp4"></video>',
-    "<!--[if IE]><script>alert(1)</script><![endif]-->",
-    '<b class="sillage-badge heat5">99 %</b>',
-    '<noscript><p title="</noscript><img src=x onerror=alert(1)>"></noscript>',
-    "<plaintext>everything after",
-    "<div" * 2000,
-    "\x00<scr\x00ipt>alert(1)</scr\x00ipt>",
-    "\udc80 lone surrogate".encode("utf-8", "replace").decode(),
-]  # fmt: skip
 
 
 class Inventory(HTMLParser):

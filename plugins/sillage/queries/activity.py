@@ -145,6 +145,8 @@ def breakdown(
     return list(cursor.fetchall())
 
 
+# A bounce without reason has one too, so that it can be asked for.
+BOUNCE_REASON = "coalesce(nullif(reason, ''), '–')"
 DOMAIN_SORTS = (
     "recipient_domain",
     "targeted_count",
@@ -191,17 +193,26 @@ def domains(
     return list(cursor.fetchall())
 
 
-def bounces(cursor: Any, delivery_numbers: Sequence[int], domain: str = "", limit: int = 20) -> list[Any]:
-    """Bounced messages by kind and reason, most frequent first; of one recipient domain only, where given."""
+def bounces(
+    cursor: Any, delivery_numbers: Sequence[int], domain: str = "", reason: str = "", limit: int = 20
+) -> list[Any]:
+    """Bounced messages by kind and reason, most frequent first, with their share of all that bounced so.
+
+    Of one recipient domain only, where given; of one reason, where given, and then by domain.
+    """
+    name = "recipient_domain" if reason else BOUNCE_REASON
     cursor.execute(
-        """
-        select event_type, coalesce(nullif(reason, ''), '–') as reason, count(distinct message_key) as message_count,
-            count(distinct recipient_domain) as domain_count
-        from intermediate.int_events
-        where delivery_number = any(%(numbers)s) and event_type in ('hard_bounce', 'soft_bounce') and is_standing
-            and (%(domain)s = '' or recipient_domain = %(domain)s)
-        group by 1, 2 order by 3 desc, 1, 2 limit %(limit)s
+        f"""
+        with bounced as (
+            select event_type, {name} as name, count(distinct message_key) as message_count,
+                count(distinct recipient_domain) as domain_count
+            from intermediate.int_events
+            where delivery_number = any(%(numbers)s) and event_type in ('hard_bounce', 'soft_bounce') and is_standing
+                and (%(domain)s = '' or recipient_domain = %(domain)s) and (%(reason)s = '' or {BOUNCE_REASON} = %(reason)s)
+            group by 1, 2
+        )
+        select *, message_count / sum(message_count) over () as share_rate from bounced order by 3 desc, 1, 2 limit %(limit)s
         """,
-        {"numbers": list(delivery_numbers), "domain": domain, "limit": limit},
+        {"numbers": list(delivery_numbers), "domain": domain, "reason": reason, "limit": limit},
     )
     return list(cursor.fetchall())

@@ -12,6 +12,7 @@ from psycopg2 import sql
 # What a list may be sorted by: the name in the page's URL, and the column. `{h}` is human_ or nothing.
 SORTS = {
     "label": "lower(delivery.label)",
+    "tracking": "delivery.is_tracking_enabled",
     "sent": "delivery.sent_at",
     "targeted": "statistics.targeted_count",
     "delivered": "statistics.delivered_count",

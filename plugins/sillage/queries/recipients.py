@@ -8,15 +8,6 @@ from .deliveries import escaped
 from .verdicts import IS_PEOPLE, IS_TRACKING
 
 FOUND_LIMIT = 50
-# The reference's ready filters on the recipients of a delivery.
-BEHAVIOURS = {
-    "opened": "tracked > 0",
-    "opened_only": "tracked > 0 and clicks = 0",
-    "clicked": "clicks > 0",
-    "neither": "tracked = 0",
-    "bounced": "bounces > 0",
-    "opted_out": "opt_outs > 0",
-}
 
 
 def search(cursor: Any, text: str, by_part: bool) -> list[Any]:
@@ -99,27 +90,5 @@ def deliveries_of(cursor: Any, recipient_id: str) -> list[Any]:
         group by event.delivery_id order by 3 desc limit 100
         """,
         (recipient_id,),
-    )
-    return list(cursor.fetchall())
-
-
-def of_delivery(cursor: Any, delivery_number: int, behaviour: str, after: str = "", limit: int = 100) -> list[Any]:
-    """Recipients of a delivery by what they did (one of BEHAVIOURS), in the order of their ids, those after `after`."""
-    cursor.execute(
-        f"""
-        select found.*, recipients.email from (
-            select recipient_id, count(*) filter (where event_type = 'click') as clicks,
-                count(*) filter (where event_type = 'open' and not is_repeat) as opens,
-                count(*) filter (where {IS_TRACKING}) as tracked,
-                count(*) filter (where event_type in ('hard_bounce', 'soft_bounce')) as bounces,
-                count(*) filter (where event_type = 'opt_out') as opt_outs, max(occurred_at) as last_at
-            from intermediate.int_events
-            where delivery_number = %(number)s and is_standing and not is_withheld and recipient_id > %(after)s
-                and (event_type not in ('open', 'click', 'mirror_page', 'opt_out') or {IS_PEOPLE})
-            group by recipient_id
-        ) as found left join marts.recipients as recipients using (recipient_id)
-        where {BEHAVIOURS[behaviour]} order by recipient_id limit %(limit)s
-        """,
-        {"number": delivery_number, "after": after, "limit": limit},
     )
     return list(cursor.fetchall())

@@ -79,12 +79,13 @@ def windows(cursor: Any, start: datetime, end: datetime) -> list[Any]:
 
 
 def freshness_of_sources(cursor: Any, until: datetime) -> list[Any]:
-    """Each source's newest file and hour, and what it brought in the day before `until`."""
+    """Each source's newest file and hour, what it brought in the day before `until`, and whether that is nothing (is_silent)."""
     cursor.execute(
         """
         select source, max(window_start) as newest_hour, max(landed_at) as landed_at, count(*) as file_count,
             sum(record_count)::bigint as record_count, sum(rejected_count)::bigint as rejected_count,
-            coalesce(sum(record_count) filter (where window_start >= %(since)s), 0)::bigint as day_record_count
+            coalesce(sum(record_count) filter (where window_start >= %(since)s), 0)::bigint as day_record_count,
+            max(window_start) < %(since)s as is_silent
         from ops.landed_file group by source order by source
         """,
         {"since": until - timedelta(days=1)},

@@ -126,7 +126,8 @@ def _windows(cursor: Any, since: datetime, as_of: datetime) -> Iterator[Finding]
 
 
 def _behaviour(delivery: Any) -> Iterator[Finding]:
-    if not delivery.is_open_tracking_enabled:
+    # Where nothing is tracked, that opens are not is no further finding.
+    if delivery.is_tracking_enabled and not delivery.is_open_tracking_enabled:
         yield Finding(
             "opens_off", "cause" if not delivery.click_count else "note", {"count": delivery.withheld_open_count}
         )

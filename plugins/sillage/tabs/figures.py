@@ -18,6 +18,12 @@ class Figure:
     denominator: int | Decimal | None = None
     average: Decimal | None = None
     is_estimate: bool = False
+    top_name: str | None = None
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """What the numerator and the denominator count."""
+        return NAMES[self.top_name or ""], NAMES[self.denominator_name or ""]
 
     @property
     def is_rate(self) -> bool:
@@ -54,6 +60,14 @@ COUNTS = (
     ("transaction_count", "Transactions", False),
     ("transaction_amount", "Transaction amount", False),
 )
+# What stands above and below the line of a rate, in words.
+NAMES = {
+    **{name: label for name, label, _ in COUNTS},
+    "delivered_count": "Delivered",
+    "to_deliver_count": "To deliver",
+    "complaint_count": "Complaints",
+    "bounce_count": "Bounces",
+}
 SENDING = {
     "targeted_count",
     "to_deliver_count",
@@ -79,6 +93,7 @@ def rates(row: Any, average: Any, is_people: bool) -> list[Figure]:
         Figure(
             name, label, value_of(row, top, is_people), bottom, value_of(row, bottom, is_people),
             _over(value_of(average, top, is_people), value_of(average, bottom, is_people)) if average is not None else None,
+            top_name=top,
         )
         for name, label, top, bottom in RATES
     ]  # fmt: skip

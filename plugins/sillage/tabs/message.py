@@ -148,6 +148,7 @@ img {{ padding: 2px 4px; max-width: 100%; }}
 .sillage-badge {{ border: 1px solid #7a3b00; white-space: nowrap; vertical-align: middle; }}
 .heat0 {{ background: #eef1f4; border-color: #7a8698; }} .heat1 {{ background: #fff3d6; }} .heat2 {{ background: #ffe3a3; }}
 .heat3 {{ background: #ffcb6b; }} .heat4 {{ background: #ff9f45; }} .heat5 {{ background: #ff7a3c; }}
+.sillage-badge.marked {{ outline: 3px solid #0b57d0; outline-offset: 1px; }}
 a[class] {{ border-radius: 3px; box-shadow: 0 0 0 2px #c9d0d9; }}
 a.glow1 {{ box-shadow: 0 0 0 2px #fff3d6; }} a.glow2 {{ box-shadow: 0 0 0 2px #ffe3a3; }}
 a.glow3 {{ box-shadow: 0 0 0 2px #ffcb6b; }} a.glow4 {{ box-shadow: 0 0 0 3px #ff9f45; }}
@@ -157,13 +158,14 @@ a.glow5 {{ box-shadow: 0 0 0 4px #ff7a3c; }}
 
 @dataclass(frozen=True)
 class Place:
-    """A link of the message: its number, address, name, and what stands on its badge. `heat` is 0..5."""
+    """A link of the message: its number, address, name, and what stands on its badge. `heat` is 0..5; one looked for is marked."""
 
     position: int
     url: str
     label: str
     badge: str
     heat: int
+    is_marked: bool = False
 
 
 def heat_of(share: float, hottest: float) -> int:
@@ -243,7 +245,8 @@ def _style(value: str) -> str | None:
 
 
 def _badge(place: Place) -> str:
-    return f'<b class="sillage-badge heat{place.heat}" title="{_text(place.label)}">{_text(place.badge)}</b>'
+    kind = f"sillage-badge heat{place.heat}{' marked' if place.is_marked else ''}"
+    return f'<b id="place-{place.position}" class="{kind}" title="{_text(place.label)}">{_text(place.badge)}</b>'
 
 
 def _text(value: str) -> str:

@@ -24,7 +24,7 @@ def statistics(request: Request) -> Response:
     is_people = state.is_people(request)
     sort = state.choice(request, "sort", activity.DOMAIN_SORTS, "targeted_count")
     is_descending = state.choice(request, "order", ("asc", "desc"), "desc") == "desc"
-    domain = state.text(request, "domain")
+    domain, reason = state.text(request, "domain"), state.text(request, "reason")
     kind = state.choice(request, "kind", activity.CURVES, "open")
     with request.app.state.reader.snapshot() as cursor:
         delivery = known(cursor, request)
@@ -42,14 +42,21 @@ def statistics(request: Request) -> Response:
             "domains": activity.domains(cursor, ids, is_people, sort, is_descending),
             "bounces": []
             if delivery.delivery_number is None
-            else activity.bounces(cursor, [delivery.delivery_number], domain),
+            else activity.bounces(cursor, [delivery.delivery_number], domain, reason),
         }
     return page(
         request, "statistics.html", section="/deliveries", view="statistics", delivery=delivery, is_people=is_people, kind=kind,
         rates=figures.rates(delivery, average, is_people), counts=figures.counts(delivery, is_people), average=average,
         funnel=figures.funnel(delivery, is_people), over=over, points=points, sort=sort,
-        is_descending=is_descending, domain=domain, **values,
+        is_descending=is_descending, domain=domain, reason=reason, processed=_processed(delivery, domain, values["domains"]), **values,
     )  # fmt: skip
+
+
+def _processed(delivery: Any, domain: str, domains: Sequence[Any]) -> int | None:
+    """What bounces are a share of: the messages of the delivery, or of the one domain looked at where it is in the list."""
+    if not domain:
+        return int(delivery.targeted_count or 0)
+    return next((int(row.targeted_count) for row in domains if row.recipient_domain == domain), None)
 
 
 def known(cursor: Any, request: Request) -> Any:

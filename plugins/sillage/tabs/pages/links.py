@@ -54,7 +54,8 @@ def positions(request: Request) -> Response:
         request, "positions.html", section="/deliveries", view="positions", delivery=shown.deliveries[0],
         is_people=shown.measure == "people", chosen=shown.deliveries, measure=shown.measure, part=shown.part,
         parts_there=shown.parts, rows=shown.rows, total=shown.total,
-        found=shown.frame()[1] if shown.source else set(), has_message=bool(shown.source), heat_of=shown.heat_of,
+        found=shown.frame()[1] if shown.source else set(), has_message=bool(shown.source), heat_of=shown.heat_of, mark=shown.mark,
+        marked=next((place.position for place in shown.places if place.is_marked), None),
     )  # fmt: skip
 
 
@@ -83,6 +84,7 @@ class _Shown:
     rows: list[Any]
     total: int
     speech: Speech
+    mark: str
 
     @property
     def places(self) -> list[message.Place]:
@@ -90,7 +92,12 @@ class _Shown:
         rows = [row for row in self.rows if row.content_part == self.part and row.position and row.url]
         return [
             message.Place(
-                row.position, row.url, f"{row.position}. {row.label or row.url}", self._badge(row), self.heat_of(row)
+                row.position,
+                row.url,
+                f"{row.position}. {row.label or row.url}",
+                self._badge(row),
+                self.heat_of(row),
+                row.url == self.mark,
             )
             for row in rows
         ]
@@ -124,9 +131,10 @@ def _shown(request: Request) -> _Shown:
         rows = links.positions(cursor, ids, measure)
         # Messages with a click: a share of them tells how many of those who clicked did so here.
         total = links.clickers(cursor, ids) if measure == "unique" else sum(row.click_count for row in rows)
+    mark = state.identifier(request, "mark")
     there = [name for name, source in (("html", html), ("text", text)) if source]
     part = state.choice(request, "part", ("html", "text"), there[0] if there else "html")
-    return _Shown(chosen, measure, part, there, html if part == "html" else text, rows, total, speech_of(request))
+    return _Shown(chosen, measure, part, there, html if part == "html" else text, rows, total, speech_of(request), mark)
 
 
 def _stack(cursor: Any, request: Request, delivery: Any, is_people: bool) -> dict[str, Any] | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
-from ...queries import recipients
+from ...queries import audience, deliveries, links, recipients
+from ...queries import logs as event_logs
 from .. import guard, state
 from ..rendering import page
 from . import logs
@@ -15,34 +17,64 @@ from .delivery import known
 
 router = APIRouter(dependencies=[Depends(guard.require_recipients)])
 
+MONTHS = ("1", "3", "6", "12", "24")
+CLICKS = ("3", "5", "10", "25")
+# A list to choose from; more is searched for in the URLs and click streams.
+MOST_LINKS = 50
+
 
 @router.get("/recipients")
 def found(request: Request) -> Response:
-    """Search by address or id; or the recipients of a delivery by what they did."""
+    """Search by address or id; the recipients of a delivery by what they did; or those of all deliveries by their habits."""
     text = state.text(request, "q")
-    behaviour = state.choice(request, "did", recipients.BEHAVIOURS, "opened")
-    values: dict[str, Any] = {"rows": [], "delivery": None, "following": None}
+    values: dict[str, Any] = {"rows": [], "delivery": None, "following": None, "habit": None}
     with request.app.state.reader.snapshot() as cursor:
         if request.query_params.get("id"):
-            delivery = known(cursor, request)
-            rows = (
-                recipients.of_delivery(cursor, delivery.delivery_number, behaviour, state.identifier(request, "after"))
-                if delivery.delivery_number is not None
-                else []
-            )
-            values = {
-                "rows": rows,
-                "delivery": delivery,
-                "following": rows[-1].recipient_id if len(rows) == 100 else None,
-            }
+            values |= _of_delivery(cursor, request)
+        elif request.query_params.get("who") in audience.HABITS:
+            values |= _over_all(cursor, request)
         elif text:
             values["rows"] = recipients.search(
                 cursor, text, by_part=request.state.rights.sees_addresses and len(text) > 2
             )
     return page(
-        request, "recipients.html", section="/recipients", text=text, behaviour=behaviour, behaviours=list(recipients.BEHAVIOURS),
+        request, "recipients.html", section="/recipients", text=text, behaviours=list(audience.BEHAVIOURS), habits=list(audience.HABITS),
+        devices=event_logs.DEVICES, months=MONTHS, least_clicks=CLICKS,
         masked=lambda address: guard.masked(address, request.state.rights), **values,
     )  # fmt: skip
+
+
+def _of_delivery(cursor: Any, request: Request) -> dict[str, Any]:
+    delivery = known(cursor, request)
+    behaviour = state.choice(request, "did", audience.BEHAVIOURS, "opened")
+    device, url = state.choice(request, "device", event_logs.DEVICES, ""), state.identifier(request, "url")
+    after = state.identifier(request, "after")
+    rows: list[Any] = []
+    if delivery.delivery_number is not None:
+        rows = audience.of_delivery(cursor, delivery.delivery_number, behaviour, device, url, after)
+    return {
+        "delivery": delivery,
+        "rows": rows,
+        "following": rows[-1].recipient_id if len(rows) == audience.PAGE else None,
+        "behaviour": behaviour,
+        "device": device,
+        "url": url,
+        "urls": [row for row in links.clicked(cursor, delivery.delivery_id, "url", True) if row.url][:MOST_LINKS],
+    }
+
+
+def _over_all(cursor: Any, request: Request) -> dict[str, Any]:
+    months = int(state.choice(request, "months", MONTHS, "6"))
+    # Counted back from what is published: a workflow that stands still makes nobody inactive.
+    as_of = deliveries.freshness(cursor) or datetime.now(UTC)
+    habit = audience.Habit(
+        name=state.text(request, "who"),
+        since=as_of - timedelta(days=30 * months),
+        clicks=int(state.choice(request, "clicks", CLICKS, "5")),
+        device=state.choice(request, "device", event_logs.DEVICES, "mobile"),
+    )
+    rows, following = audience.over_all(cursor, habit, state.identifier(request, "after"))
+    return {"habit": habit, "chosen_months": months, "rows": rows, "following": following}
 
 
 @router.get("/recipient")

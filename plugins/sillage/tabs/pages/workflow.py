@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,7 +31,8 @@ def overview(request: Request) -> Response:
         first, last = workflow.bounds(cursor)
         start, end = _span(request, last, days)
         values: dict[str, Any] = {
-            "windows": _by_day(workflow.windows(cursor, start, end), first),
+            "windows": _by_day(hours := workflow.windows(cursor, start, end), first),
+            "state_counts": _state_counts(hours, first),
             "sources": workflow.freshness_of_sources(cursor, end),
             "runs": workflow.runs(cursor),
             "chosen": _chosen(cursor, request),
@@ -133,6 +135,14 @@ def _by_day(windows: Sequence[Any], first: datetime | None) -> list[tuple[dateti
         if window.state != "missing" or (first and window.window_start >= first):
             cells[window.window_start.hour] = window
     return sorted(days.items(), reverse=True)
+
+
+def _state_counts(windows: Sequence[Any], first: datetime | None) -> dict[str, int]:
+    """How many hours of the strip are in each state; before the first hour ever published none is missing."""
+    counted = Counter(
+        window.state for window in windows if window.state != "missing" or (first and window.window_start >= first)
+    )
+    return {state: counted[state] for state in STRIP_LETTERS}
 
 
 def _chosen(cursor: Any, request: Request) -> Any | None:

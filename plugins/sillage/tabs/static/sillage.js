@@ -32,7 +32,8 @@
   function countTicked() {
     var form = document.querySelector("form[data-cumulate]");
     if (!form) { return; }
-    var count = document.querySelectorAll("input[form='" + form.id + "']:checked").length;
+    // Not form.id: the ticks are named id too, and a form gives its fields by name.
+    var count = form.querySelectorAll("input[name='id']:checked").length;
     form.querySelector("button").disabled = count < 2;
     form.querySelector("[data-count]").textContent = count || "";
   }

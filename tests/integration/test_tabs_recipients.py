@@ -1,0 +1,146 @@
+"""Recipients in the tabs, on a real Postgres: finding them, the ready filters, and what is hidden from whom."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from html import unescape
+
+import pytest
+from fastapi.testclient import TestClient
+
+from sillage.queries import audience
+from sillage.queries.reader import Reader
+from sillage.tabs import guard
+from tabs_client import client_of, figure, get
+from tabs_house import HOSTILE_ID, House
+
+pytestmark = pytest.mark.slow
+
+DELIVERY = "d-panier-abandonne"
+AS_OF = datetime(2026, 1, 4, tzinfo=UTC)
+PEOPLE = "verdict in ('human', 'proxy_open', 'suspect')"
+
+
+def ids(text: str) -> list[str]:
+    """The recipients that a page lists, in its order."""
+    return [unescape(one) for one in re.findall(r'<td class="hostile muted">([^<]+)</td>', text)]
+
+
+def all_ids(client: TestClient, **query: object) -> list[str]:
+    """The same over all pages, each reached by the link of the one before."""
+    text = get(client, "/recipients", **query)
+    found = ids(text)
+    while link := re.search(r'href="([^"]*after=[^"]*)"', text):
+        text = client.get(unescape(link[1])).text
+        found += ids(text)
+    return found
+
+
+def test_a_recipients_strip_agrees_with_the_events(client: TestClient, house: House) -> None:
+    (row,) = house.rows(
+        "select recipient_id, count(distinct delivery_id) as opened from marts.recipient_tracking"
+        " where recipient_id <> 'unknown' group by 1 order by 2 desc, 1 limit 1"
+    )
+    assert figure(get(client, "/recipient", id=row.recipient_id, events="all"), "opened") == str(row.opened)
+
+
+def test_who_may_not_see_recipients_gets_none_of_their_pages_and_no_address(reader: Reader) -> None:
+    viewer = client_of(reader, guard.Rights(False, False))
+    for path in ("/recipients", "/recipient", "/recipient.csv"):
+        assert "need the right to edit" in get(viewer, path, 403, id=HOSTILE_ID)
+    for path in ("/delivery/logs", "/delivery/logs.csv"):
+        assert not re.search(r"[\w.]{2,}@(example|gmail|orange)", get(viewer, path, id=DELIVERY, events="all"))
+    assert "/flow/tracking/recipient" not in get(viewer, "/delivery/logs", id=DELIVERY)
+
+
+def test_masked_addresses_cannot_be_spelled_out_by_searching(reader: Reader, house: House) -> None:
+    (row,) = house.rows("select recipient_id, email from marts.recipients where email like '%%@gmail.com' limit 1")
+    masking = client_of(reader, guard.Rights(True, False))
+    assert "No recipient matches." in get(masking, "/recipients", q=row.email[:-2])
+    text = get(masking, "/recipients", q=row.email)
+    assert row.recipient_id in text
+    assert row.email not in text.replace(f'value="{row.email}"', "")
+
+
+TRUTHS = {
+    "opened": "tracked > 0", "opened_only": "tracked > 0 and clicks = 0", "clicked": "clicks > 0", "neither": "tracked = 0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("behaviour", "condition"), TRUTHS.items())
+def test_the_recipients_of_a_delivery_by_what_they_did_are_those_of_the_marts(
+    client: TestClient, house: House, behaviour: str, condition: str
+) -> None:
+    expected = house.rows(
+        f"""
+        select recipient_id from (
+            select event.recipient_id, count(tracked.event_id) as tracked,
+                count(tracked.event_id) filter (where tracked.event_type = 'click') as clicks
+            from (select distinct recipient_id from intermediate.int_events where delivery_id = %s and is_standing
+                and not is_withheld and (event_type not in ('open', 'click', 'mirror_page', 'opt_out') or {PEOPLE})) as event
+            left join (select * from marts.recipient_tracking where delivery_id = %s and {PEOPLE}) as tracked using (recipient_id)
+            group by 1
+        ) as message where {condition} order by 1
+        """,
+        DELIVERY,
+        DELIVERY,
+    )
+    assert all_ids(client, id=DELIVERY, did=behaviour) == [row.recipient_id for row in expected]
+    assert expected
+
+
+def test_the_recipients_who_clicked_a_link_or_used_a_device_are_those_of_the_marts(
+    client: TestClient, house: House
+) -> None:
+    (link,) = house.rows(
+        "select url from marts.url_clicks where delivery_id = %s and link_type = 'click' order by human_click_count desc limit 1",
+        DELIVERY,
+    )
+    mine = f"select distinct recipient_id from marts.recipient_tracking where delivery_id = %s and {PEOPLE}"
+    clicked = house.rows(f"{mine} and event_type = 'click' and url = %s order by 1", DELIVERY, link.url)
+    on_mobile = house.rows(f"{mine} and device_type = 'mobile' order by 1", DELIVERY)
+    assert all_ids(client, id=DELIVERY, did="opened", url=link.url) == [row.recipient_id for row in clicked]
+    assert all_ids(client, id=DELIVERY, did="opened", device="mobile") == [row.recipient_id for row in on_mobile]
+    assert clicked
+    assert on_mobile
+
+
+def test_very_active_recipients_are_those_with_that_many_clicks(client: TestClient, house: House) -> None:
+    expected = house.rows(
+        f"select recipient_id from marts.recipient_tracking where event_type = 'click' and {PEOPLE}"
+        " and recipient_id in (select recipient_id from marts.recipients) group by 1 having count(*) >= 3 order by 1"
+    )
+    assert all_ids(client, who="very_active", clicks=3) == [row.recipient_id for row in expected]
+    assert expected
+
+
+def test_inactive_recipients_were_written_to_and_have_not_answered_since(reader: Reader, house: House) -> None:
+    since = AS_OF - timedelta(days=1)
+    expected = house.rows(
+        f"""
+        select recipient_id from marts.recipients where recipient_id in (
+            select recipient_id from intermediate.int_events where event_type = 'delivered' and is_standing and not is_withheld)
+        and recipient_id not in (select recipient_id from marts.recipient_tracking where {PEOPLE} and occurred_at >= %s)
+        order by 1
+        """,
+        since,
+    )
+    found, after = [], ""
+    with reader.snapshot() as cursor:
+        while after is not None:
+            rows, after = audience.over_all(cursor, audience.Habit("inactive", since), after)
+            assert len(rows) <= audience.PAGE
+            found += [row.recipient_id for row in rows]
+    assert found == [row.recipient_id for row in expected]
+    assert len(found) > audience.PAGE
+
+
+def test_a_filter_that_finds_nobody_comes_back_in_time_and_says_where_to_go_on(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audience, "STEP", 10)
+    monkeypatch.setattr(audience, "SECONDS", 0.001)
+    text = get(client, "/recipients", who="on_device", device="watch")
+    assert re.search(r"No recipient up to \S+ matches\.", text)
+    assert "Look further" in text
