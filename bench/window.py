@@ -62,7 +62,9 @@ def forget(url: str) -> None:
         )
         ((tables,),) = cursor.fetchall()
         cursor.execute(f"truncate {tables}")
-        cursor.execute("select inhrelid::regclass::text from pg_inherits where inhparent = to_regclass('intermediate.int_events')")
+        cursor.execute(
+            "select inhrelid::regclass::text from pg_inherits where inhparent = to_regclass('intermediate.int_events')"
+        )
         for (partition,) in cursor.fetchall():
             cursor.execute(f"drop table {partition}")
 

@@ -62,7 +62,9 @@ def validate(url: str, queries: Sequence[tuple[Asset, str]]) -> list[Finding]:
             try:
                 # The rows are computed once. GX's own create_temp_table computes them twice: for the batch, and to validate it.
                 with engine.begin() as connection:
-                    connection.exec_driver_sql(f'create temporary table "{asset.name}" as select * from ({query}\n) as asset')
+                    connection.exec_driver_sql(
+                        f'create temporary table "{asset.name}" as select * from ({query}\n) as asset'
+                    )
                 batch = (
                     source.add_query_asset(asset.name, query=_rows_of(asset))
                     .add_batch_definition_whole_table("run")

@@ -8,6 +8,13 @@
     ]) }}
 {% endmacro %}
 
+{# The same with whose event it is: the columns of what arrived. #}
+{% macro arrived_event_list() %}
+    {{ return(event_reading_list() + [
+        'email', 'delivery_id', 'recipient_id', 'message_id', 'message_key', 'resolved_email_domain'
+    ]) }}
+{% endmacro %}
+
 {# The events that the touched messages will hold: this run's arrivals, and what was published before. #}
 {% macro candidate_events(columns) -%}
 (

@@ -1,14 +1,10 @@
 -- One row per distinct event and hour of this run.
 {{ config(materialized='work_view') }}
 
-{% set columns = event_reading_list() + [
-    'email', 'delivery_id', 'recipient_id', 'message_id', 'message_key', 'resolved_email_domain'
-] %}
-
 with events as (
 
     select
-        {% for column in columns -%}
+        {% for column in arrived_event_list() -%}
         {{ 'cast(1 as bigint) as copy_count' if column == 'copy_count' else 'record.' ~ column }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ ref('int_records__identified') }} as record
@@ -21,7 +17,7 @@ with events as (
 
     union all
 
-    select {{ columns | join(', ') }} from {{ ref('int_records__repeated') }}
+    select {{ arrived_event_list() | join(', ') }} from {{ ref('int_records__repeated') }}
 
 )
 

@@ -1,15 +1,9 @@
 -- One row per record of the run's hours that is not a catalog entry, with its identity and with the delivery, recipient and
 -- message that it belongs to. `other` records stay in, to be counted.
 select
-    {% for column in event_reading_list() if column not in ('event_key', 'copy_count') -%}
+    {% for column in arrived_event_list() if column not in ('event_key', 'copy_count') -%}
     record.{{ column }},
     {% endfor -%}
-    record.email,
-    record.delivery_id,
-    record.recipient_id,
-    record.message_id,
-    record.message_key,
-    record.resolved_email_domain,
     case
         -- A provider's id names an event within its message: should a source use one twice, nothing is lost.
         when record.provider_event_id is not null

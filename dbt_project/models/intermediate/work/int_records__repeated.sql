@@ -26,5 +26,5 @@ ranked as (
 
 )
 
-select * from ranked
+select {{ arrived_event_list() | join(', ') }} from ranked
 where copy_rank = 1
