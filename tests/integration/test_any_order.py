@@ -189,8 +189,6 @@ UNTOLD = {
     },
     "delivery_statistics": {"withheld_open_count", "as_of"},
     "click_positions": {"link_id", "url", "label"},
-    # An opt-out counts in the domain of its own address, should a message have two.
-    "delivery_domains": {"opt_out_count"},
     "workflow_windows": {"published_at", "event_count", "duplicate_count"},
 }
 

@@ -21,7 +21,9 @@ messages as (
     select
         weight,
         delivery_id,
+        message_key,
         max(recipient_domain) as recipient_domain,
+        min(recipient_domain) != max(recipient_domain) as has_several_domains,
         bit_or(
             {%- for name, condition in message_flags().items() %}
             case when {{ condition }} then {{ 2 ** loop.index0 }} else 0 end{{ ' +' if not loop.last }}
@@ -57,17 +59,35 @@ message_sums as (
 
 ),
 
+-- Addresses of two domains in one message: all of it counts in one of them, as its flags do.
+moved as (
+
+    select
+        weight,
+        delivery_id,
+        message_key,
+        recipient_domain
+    from messages
+    where has_several_domains
+
+),
+
 event_sums as (
 
     select
-        delivery_id,
-        recipient_domain,
+        events.delivery_id,
+        coalesce(moved.recipient_domain, events.recipient_domain) as recipient_domain,
         {% for name, sum in event_sums().items() -%}
-        coalesce(sum(case when {{ sum.where }} then weight * {{ sum.of }} end), 0) as {{ name }}{{ ',' if not loop.last }}
+        coalesce(sum(case when {{ sum.where }} then events.weight * {{ sum.of }} end), 0) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from events
-    where {{ is_tracking_event('event_type') }}
-    group by delivery_id, recipient_domain
+    left join moved
+        on
+            events.weight = moved.weight
+            and events.delivery_id = moved.delivery_id
+            and events.message_key = moved.message_key
+    where {{ is_tracking_event('events.event_type') }}
+    group by events.delivery_id, coalesce(moved.recipient_domain, events.recipient_domain)
 
 ),
 
@@ -114,8 +134,7 @@ summed as (
 wanted as (
 
     select * from summed
-    -- Opens alone may be all that is left of a domain that its message no longer has.
-    where message_count > 0 or open_count + click_count + opt_out_count + mirror_page_count + web_page_count > 0
+    where message_count > 0
 
 )
 
