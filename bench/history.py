@@ -242,6 +242,11 @@ def keep(folder: Path, events: int = EVENTS) -> Kept:
     return kept
 
 
+def stop(folder: Path) -> bool:
+    """Stop the server of the history in `folder`; False when it did not run."""
+    return _server_of(folder).server.stop()
+
+
 def _server_of(folder: Path) -> Kept:
     about = folder / "server.json"
     if not about.exists():
@@ -264,14 +269,14 @@ def kept_or_temporary(folder: Path | None, events: int = EVENTS) -> Iterator[tup
         yield keep(folder or place / "history", events), place
     finally:
         if not was_running:
-            _server_of(folder or place / "history").server.stop()
+            stop(folder or place / "history")
         shutil.rmtree(place, ignore_errors=True)
 
 
 def main(folder: Path, what: str = str(EVENTS)) -> int:
     """Make, start or stop the kept history; the process's exit code."""
     if what == "stop":
-        return int(not _server_of(folder).server.stop())
+        return int(not stop(folder))
     start = time.perf_counter()
     kept = keep(folder, int(what))
     print(f"ready after {time.perf_counter() - start:.0f} s")

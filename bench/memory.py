@@ -36,7 +36,7 @@ def peak_memory() -> Iterator[Peak]:
     def sample() -> None:
         while not done.wait(INTERVAL):
             peak.process = max(peak.process, this.memory_info().rss / MIB)
-            peak.backends = max(peak.backends, sum(_private(child) for child in psutil.process_iter()) / MIB)
+            peak.backends = max(peak.backends, backends() / MIB)
 
     thread = threading.Thread(target=sample, daemon=True)
     thread.start()
@@ -45,6 +45,11 @@ def peak_memory() -> Iterator[Peak]:
     finally:
         done.set()
         thread.join()
+
+
+def backends() -> int:
+    """The bytes that all backends of Postgres on this machine hold for themselves."""
+    return sum(_private(process) for process in psutil.process_iter())
 
 
 def _private(process: psutil.Process) -> int:

@@ -48,9 +48,10 @@ def ask(cursor: Cursor, question: str, deliveries: list[str]) -> list[float]:
 def tell(what: str, taken: list[float], limit: float) -> bool:
     """Print median and 95th percentile of `taken`, and give whether the latter keeps `limit`."""
     late = statistics.quantiles(taken, n=20)[-1]
+    mark = "" if late <= limit else "  over the limit"
     print(
-        f"{what:34} median {statistics.median(taken) * 1000:6.1f} ms   p95 {late * 1000:6.1f} ms   (limit {limit * 1000:.0f} ms,"
-        f" {len(taken)} calls)"
+        f"{what}: p95 {late * 1000:.1f} ms, median {statistics.median(taken) * 1000:.1f} ms of {len(taken)} calls"
+        f" (limit {limit * 1000:.0f} ms){mark}"
     )
     return late <= limit
 

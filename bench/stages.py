@@ -60,7 +60,7 @@ def forget(url: str) -> None:
     with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
         cursor.execute(
             "select string_agg(format('%I.%I', schemaname, tablename), ', ') from pg_tables"
-            " where schemaname in ('raw', 'intermediate') or schemaname = 'ops' and tablename != 'writer'"
+            " where schemaname in ('raw', 'intermediate', 'marts') or schemaname = 'ops' and tablename != 'writer'"
         )
         ((tables,),) = cursor.fetchall()
         cursor.execute(f"truncate {tables}")
