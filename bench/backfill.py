@@ -49,8 +49,8 @@ STAGES = ("land", "check raw", "build", "check marts", "publish")
 class Sampler:
     """Notes twice a second what tasks and Postgres hold, to be asked afterwards for the peak of a span of time."""
 
-    def __init__(self, scheduler: int) -> None:
-        self._scheduler = psutil.Process(scheduler)
+    def __init__(self, scheduler: int, server: int) -> None:
+        self._scheduler, self._server = psutil.Process(scheduler), server
         self._samples: list[tuple[float, float, float]] = []
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
@@ -70,7 +70,7 @@ class Sampler:
                 for process in self._scheduler.children(recursive=True):
                     with suppress(psutil.Error):
                         tasks = max(tasks, process.memory_info().rss / memory.MIB)
-            self._samples.append((time.time(), tasks, memory.backends() / memory.MIB))
+            self._samples.append((time.time(), tasks, memory.backends(self._server) / memory.MIB))
 
     def peak(self, spans: list[tuple[datetime, datetime]]) -> tuple[float, float]:
         """The peaks, in MiB, of the largest process of a task and of Postgres' backends within `spans`."""
@@ -183,9 +183,12 @@ def main(windows: int = WINDOWS) -> int:
     say(machine.described())
     with airflow() as (house, api, demo):
         scheduler = processes.running(house.settings.home, "scheduler")
+        server = preparation.embedded_server(house.settings)
+        database = server.pid() if server else None
         assert scheduler is not None
+        assert database is not None
         reader_url = environment.reader_url(house.warehouse_url, "bi_reader", house.credentials.readers["bi_reader"])
-        with Reader(reader_url) as reader, Sampler(scheduler) as sampler:
+        with Reader(reader_url) as reader, Sampler(scheduler, database) as sampler:
             first = together(api, demo)
             kinds = sorted(run["run_type"] for run in first)
             say(f"started together ({', '.join(kinds)}): {', '.join(run['state'] for run in first)}")

@@ -47,9 +47,10 @@ def peak_memory() -> Iterator[Peak]:
         thread.join()
 
 
-def backends() -> int:
-    """The bytes that all backends of Postgres on this machine hold for themselves."""
-    return sum(_private(process) for process in psutil.process_iter())
+def backends(server: int | None = None) -> int:
+    """The bytes that the backends of the Postgres with the process id `server`, without it of all here, hold for themselves."""
+    found = psutil.Process(server).children() if server else psutil.process_iter()
+    return sum(_private(process) for process in found)
 
 
 def _private(process: psutil.Process) -> int:
