@@ -5,7 +5,7 @@ VENV := .venv/bin
 SILLAGE := PYTHONPATH=plugins $(VENV)/python -m sillage
 DBT := DBT_PROFILES_DIR=dbt_project DBT_PROJECT_DIR=dbt_project DBT_SEND_ANONYMOUS_USAGE_STATS=False $(VENV)/dbt
 
-.PHONY: help up down status logs psql run demo-data test lint screenshots format pins
+.PHONY: help up down status logs psql run demo-data test bench lint screenshots format pins
 # The commands share one home and one virtual environment.
 .NOTPARALLEL:
 
@@ -36,6 +36,9 @@ demo-data: .venv/.runtime ## make the demo's landing zone without starting anyth
 
 test: .venv/.dev dbt_project/target/manifest.json ## unit, DAG, integration and browser tests
 	$(VENV)/python -m pytest $(TESTS)
+
+bench: .venv/.dev dbt_project/target/manifest.json ## every benchmark, and a table (hours; 45 GB of disk; HISTORY=folder keeps the history)
+	PYTHONPATH=plugins $(VENV)/python bench/all.py $(HISTORY)
 
 lint: .venv/.dev ## ruff, mypy, sqlfluff, dbt parse
 	$(VENV)/ruff check .

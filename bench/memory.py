@@ -36,7 +36,7 @@ def peak_memory() -> Iterator[Peak]:
     def sample() -> None:
         while not done.wait(INTERVAL):
             peak.process = max(peak.process, this.memory_info().rss / MIB)
-            peak.backends = max(peak.backends, sum(_private(child) for child in psutil.process_iter()) / MIB)
+            peak.backends = max(peak.backends, backends() / MIB)
 
     thread = threading.Thread(target=sample, daemon=True)
     thread.start()
@@ -45,6 +45,12 @@ def peak_memory() -> Iterator[Peak]:
     finally:
         done.set()
         thread.join()
+
+
+def backends(server: int | None = None) -> int:
+    """The bytes that the backends of the Postgres with the process id `server`, without it of all here, hold for themselves."""
+    found = psutil.Process(server).children() if server else psutil.process_iter()
+    return sum(_private(process) for process in found)
 
 
 def _private(process: psutil.Process) -> int:

@@ -53,3 +53,19 @@ def run_window(url: str, zone: Path, window: Window) -> Run:
         run.models = dict(cursor.fetchall())
         journal.end_turn(cursor, run_id)
     return run
+
+
+def forget(url: str) -> None:
+    """Empty the warehouse, as if no hour had ever been run."""
+    with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
+        cursor.execute(
+            "select string_agg(format('%I.%I', schemaname, tablename), ', ') from pg_tables"
+            " where schemaname in ('raw', 'intermediate', 'marts') or schemaname = 'ops' and tablename != 'writer'"
+        )
+        ((tables,),) = cursor.fetchall()
+        cursor.execute(f"truncate {tables}")
+        cursor.execute(
+            "select inhrelid::regclass::text from pg_inherits where inhparent = to_regclass('intermediate.int_events')"
+        )
+        for (partition,) in cursor.fetchall():
+            cursor.execute(f"drop table {partition}")

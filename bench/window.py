@@ -19,7 +19,7 @@ from pathlib import Path
 from fresh_warehouse import fresh_warehouse
 from memory import peak_memory
 from sendgrid_records import HOUR, write_records
-from stages import STAGES, run_window
+from stages import STAGES, forget, run_window
 
 from sillage import warehouse
 from sillage.window import Window
@@ -51,22 +51,6 @@ def minimum(url: str, file: Path) -> None:
         with file.open("rb") as content:
             cursor.copy_expert("copy minimum_raw from stdin", content, size=256 * 1024)
         cursor.execute(MINIMUM)
-
-
-def forget(url: str) -> None:
-    """Empty the warehouse, as if no hour had ever been run."""
-    with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
-        cursor.execute(
-            "select string_agg(format('%I.%I', schemaname, tablename), ', ') from pg_tables"
-            " where schemaname in ('raw', 'intermediate', 'marts') or schemaname = 'ops' and tablename != 'writer'"
-        )
-        ((tables,),) = cursor.fetchall()
-        cursor.execute(f"truncate {tables}")
-        cursor.execute(
-            "select inhrelid::regclass::text from pg_inherits where inhparent = to_regclass('intermediate.int_events')"
-        )
-        for (partition,) in cursor.fetchall():
-            cursor.execute(f"drop table {partition}")
 
 
 def seconds(work: Callable[[], None]) -> float:

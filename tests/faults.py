@@ -1,37 +1,54 @@
-"""Faults for test_faults.py: a run in a process of its own, places where it can be made to stop, and a reader that watches."""
+"""Faults for test_faults.py: a run in a process of its own, and places where it can be made to stop."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 import psycopg2
 
 from sillage import journal, stages, warehouse
 from sillage.window import Window
 
-STAGES: dict[str, Callable[[str], None]] = {"build": stages.build, "publish": stages.publish, "end": stages.end}
+STAGES: dict[str, Callable[[str], None]] = {
+    "check raw": partial(stages.check, boundary="raw"),
+    "build": stages.build,
+    "check marts": partial(stages.check, boundary="marts"),
+    "publish": stages.publish,
+    "end": stages.end,
+}
 PATIENCE = 120.0
-# Importing dbt costs 4 s: once, in the process that all runs are forked from.
+# Importing dbt costs 4 s and Great Expectations 8 s: once, in the process that all runs are forked from.
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["sillage.models", "dbt.cli.main", "dbt.adapters.postgres", "faults"])
+_processes.set_forkserver_preload(
+    ["sillage.models", "dbt.cli.main", "dbt.adapters.postgres", "great_expectations", "faults"]
+)
 
 
 def environment(url: str, zone: Path, target: Path) -> dict[str, str]:
     """What a task of Airflow would find in its environment."""
-    return {"SILLAGE_WAREHOUSE_URL": url, "SILLAGE_LANDING": str(zone), "DBT_TARGET_PATH": str(target)}
+    return {
+        "SILLAGE_WAREHOUSE_URL": url,
+        "SILLAGE_LANDING": str(zone),
+        "SILLAGE_HOME": str(target.parent),
+        "DBT_TARGET_PATH": str(target),
+    }
 
 
-def proceed(run_id: str, window: Window, first: str = "land", last: str = "end") -> None:
-    """The stages `first` to `last` of the run, as Airflow's tasks call them; the checks have tests of their own."""
-    names = ["land", *STAGES]
+def stages_of(is_checked: bool) -> list[str]:
+    """The names of a run's stages, in their order; the checks take as long as all the others, and have tests of their own."""
+    return ["land", *(name for name in STAGES if is_checked or not name.startswith("check"))]
+
+
+def proceed(run_id: str, window: Window, first: str = "land", last: str = "end", *, is_checked: bool = False) -> None:
+    """The stages `first` to `last` of the run, as Airflow's tasks call them."""
+    names = stages_of(is_checked)
     for name in names[names.index(first) : names.index(last) + 1]:
         if name == "land":
             with warehouse.connect(stages.warehouse_url()) as connection, warehouse.transaction(connection) as cursor:
@@ -42,16 +59,18 @@ def proceed(run_id: str, window: Window, first: str = "land", last: str = "end")
             STAGES[name](run_id)
 
 
-def start(settings: dict[str, str], run_id: str, window: Window, first: str = "land", last: str = "end") -> BaseProcess:
-    """`proceed` in a process of its own that can be killed."""
-    process = _processes.Process(target=_proceed_in, args=(settings, run_id, window, first, last))
+def start(
+    settings: dict[str, str], run_id: str, window: Window, last: str = "end", *, is_checked: bool = False
+) -> BaseProcess:
+    """`proceed`, from the first stage on, in a process of its own that can be killed."""
+    process = _processes.Process(target=_proceed_in, args=(settings, run_id, window, last, is_checked))
     process.start()
     return process
 
 
-def _proceed_in(settings: dict[str, str], run_id: str, window: Window, first: str, last: str) -> None:
+def _proceed_in(settings: dict[str, str], run_id: str, window: Window, last: str, is_checked: bool) -> None:
     os.environ.update(settings)
-    proceed(run_id, window, first, last)
+    proceed(run_id, window, last=last, is_checked=is_checked)
 
 
 @contextmanager
@@ -59,6 +78,25 @@ def locked(url: str, table: str, mode: str) -> Iterator[Callable[[], bool]]:
     """Hold `table` in `mode`; gives a question: does somebody wait for it?"""
     with _holding(url, f"lock table {table} in {mode} mode") as ask:
         yield lambda: ask(f"select count(*) from pg_locks where not granted and relation = '{table}'::regclass")
+
+
+@contextmanager
+def locked_during(url: str, stage: str, table: str) -> Iterator[Callable[[], bool]]:
+    """Lock `table` against everybody once `stage` has begun; gives a question: does somebody wait for it?"""
+    with ExitStack() as holds, ExitStack() as pause:
+        begins = f"new.stage = '{stage}' and new.state = 'started'"
+        has_begun = pause.enter_context(paused(url, "ops.journal", "insert", begins))
+        waits: list[Callable[[], bool]] = []
+
+        def is_reached() -> bool:
+            if waits:
+                return waits[0]()
+            if has_begun():
+                waits.append(holds.enter_context(locked(url, table, "access exclusive")))
+                pause.close()
+            return False
+
+        yield is_reached
 
 
 @contextmanager
@@ -115,55 +153,6 @@ def wait_for(reached: Callable[[], bool], process: BaseProcess | None = None) ->
         assert process is None or process.is_alive(), "the run ended before it came to the place where it should stop"
         assert time.monotonic() < until, "the run did not come to the place where it should stop"
         time.sleep(0.02)
-
-
-class Reader:
-    """A BI tool that asks the marts for their totals all the time, in a thread; `seen` are the answers, each once."""
-
-    QUESTION = """
-        select
-            (select sum(click_count) from marts.delivery_statistics),
-            (select sum(click_count) from marts.url_clicks where link_type = 'click'),
-            (select sum(click_count) from marts.click_positions),
-            (select sum(event_count) from marts.delivery_activity where event_type = 'click'),
-            (select sum(open_count) from marts.delivery_statistics),
-            (select sum(event_count) from marts.delivery_breakdown where event_type = 'open'),
-            (select sum(delivered_count) from marts.delivery_statistics),
-            (select sum(delivered_count) from marts.delivery_domains),
-            (select count(*) from marts.recipient_tracking),
-            (select sum(event_count) from marts.workflow_windows),
-            (select max(as_of) from marts.delivery_statistics)
-    """
-
-    def __init__(self, url: str) -> None:
-        self.seen: set[tuple[Any, ...]] = set()
-        self.answers = 0
-        self._url = url
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._read)
-
-    def __enter__(self) -> Reader:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._is_over.set()
-        self._thread.join()
-
-    def _read(self) -> None:
-        while not self._is_over.is_set():
-            # A server that is stopped does not answer; the reader comes back when it does.
-            with (
-                suppress(psycopg2.OperationalError, psycopg2.InterfaceError),
-                closing(psycopg2.connect(self._url)) as connection,
-            ):
-                connection.autocommit = True
-                with connection.cursor() as cursor:
-                    while not self._is_over.wait(0.01):
-                        cursor.execute(self.QUESTION)
-                        self.seen.add(cursor.fetchone() or ())
-                        self.answers += 1
-            self._is_over.wait(0.05)
 
 
 def start_instead_of(settings: dict[str, str], dead: str, run_id: str, window: Window) -> BaseProcess:

@@ -22,6 +22,7 @@ import pytest
 
 import faults
 from hours import mart, rows, write_file
+from reader import QUESTION, Reader
 from sillage import roles, warehouse
 from sillage.server import Server, free_port
 from sillage.window import HOUR, Window
@@ -86,7 +87,7 @@ def marts(url: str) -> dict[str, list[dict[str, Any]]]:
 
 def totals(url: str) -> tuple[Any, ...]:
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
-        cursor.execute(faults.Reader.QUESTION)
+        cursor.execute(QUESTION)
         return cursor.fetchone() or ()
 
 
@@ -187,6 +188,19 @@ class Point:
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether the run that stops here has its checks."""
+        return self.stage.startswith("check")
+
+    @property
+    def next_try(self) -> str:
+        """The stage that Airflow begins with when it goes on: the one that failed, or the one after this one."""
+        if self.hold is not None:
+            return self.stage
+        names = faults.stages_of(self.is_checked)
+        return names[names.index(self.stage) + 1]
+
 
 POINTS = [
     Point(
@@ -203,12 +217,22 @@ POINTS = [
     ),
     Point("after landing", "land"),
     Point(
+        "in the middle of the checks of raw",
+        "check raw",
+        lambda url: faults.locked_during(url, "check raw", "raw.canonical"),
+    ),
+    Point(
         "at the first table of the build",
         "build",
         lambda url: faults.locked(url, "work.int_records__identified", "access share"),
     ),
     Point("at the event store's changes", "build", lambda url: faults.locked(url, "work.int_events", "access share")),
     Point("at a mart's changes", "build", lambda url: faults.locked(url, "work.delivery_activity", "access share")),
+    Point(
+        "in the middle of the checks of the marts",
+        "check marts",
+        lambda url: faults.locked_during(url, "check marts", "work.delivery_activity"),
+    ),
     Point("before publish", "build"),
     Point(
         "in the middle of publish", "publish", lambda url: faults.locked(url, "intermediate.int_url_totals", "share")
@@ -226,19 +250,18 @@ POINTS = [
     Point("after publish", "publish"),
 ]
 BY_NAME = {point.name: point for point in POINTS}
-FOLLOWING = {"land": "build", "build": "publish", "publish": "end"}
 
 
 def bring_to(house: House, url: str, point: Point, harm: Callable[[BaseProcess], None]) -> None:
     """Run SECOND in a process of its own, up to `point`, where `harm` is done to it; comes back when the process is over."""
     if point.hold is None:
-        process = faults.start(house.settings(url), "second", SECOND, last=point.stage)
+        process = faults.start(house.settings(url), "second", SECOND, last=point.stage, is_checked=point.is_checked)
         process.join()
         assert process.exitcode == 0
         harm(process)
         return
     with point.hold(url) as is_reached:
-        process = faults.start(house.settings(url), "second", SECOND)
+        process = faults.start(house.settings(url), "second", SECOND, is_checked=point.is_checked)
         try:
             faults.wait_for(is_reached, process)
             harm(process)
@@ -247,11 +270,12 @@ def bring_to(house: House, url: str, point: Point, harm: Callable[[BaseProcess],
             process.join()
 
 
-def assert_as_undisturbed(house: House, url: str, reader: faults.Reader) -> None:
+def assert_as_undisturbed(house: House, url: str, reader: Reader) -> None:
     assert marts(url) == house.undisturbed
     assert rows(url, "select state from ops.run where run_id = 'second'") == [{"state": "published"}]
     assert rows(url, "select run_id from ops.writer") == [{"run_id": None}]
     assert reader.answers
+    assert not reader.disagreements
     assert reader.seen <= {house.before, house.after}, "a reader saw half a window"
 
 
@@ -298,18 +322,20 @@ def test_a_run_that_is_killed_and_cleared_ends_as_if_nothing_had_happened(
     house: House, at_home: Callable[[str], None], point: Point
 ) -> None:
     url = house.copy("first_hour")
-    with faults.Reader(house.url(url.rpartition("/")[2], "bi_reader")) as reader:
+    with Reader(house.url(url.rpartition("/")[2], "bi_reader")) as reader:
         bring_to(house, url, point, lambda process: process.kill())
         at_home(url)
-        faults.proceed("second", SECOND)
+        faults.proceed("second", SECOND, is_checked=point.is_checked)
     assert_as_undisturbed(house, url, reader)
 
 
 # One place of each stage, and those where the server's own state decides: nothing prepared, nothing or all committed.
 STOPS = [
     "in the middle of a file",
+    "in the middle of the checks of raw",
     "at the event store's changes",
     "before publish",
+    "in the middle of the checks of the marts",
     "in the middle of publish",
     "while publish commits",
 ]
@@ -326,11 +352,11 @@ def test_a_stage_that_is_tried_again_after_the_server_stopped_ends_as_if_nothing
         process.join()
         house.server.start()
 
-    with faults.Reader(house.url(url.rpartition("/")[2], "bi_reader")) as reader:
+    with Reader(house.url(url.rpartition("/")[2], "bi_reader")) as reader:
         bring_to(house, url, point, stop)
         at_home(url)
         # What Airflow does: the task that failed is tried again, those before it are not.
-        faults.proceed("second", SECOND, first=point.stage if point.hold else FOLLOWING[point.stage])
+        faults.proceed("second", SECOND, first=point.next_try, is_checked=point.is_checked)
     assert_as_undisturbed(house, url, reader)
 
 
@@ -365,7 +391,7 @@ def test_a_stage_that_found_the_disk_full_ends_as_if_nothing_had_happened_once_t
     url = house.copy("first_hour", "tablespace small")
     stage, hold, ballast = BY_NAME[point].stage, BY_NAME[point].hold, small_disk / "ballast"
     assert hold is not None
-    with faults.Reader(house.url(url.rpartition("/")[2], "bi_reader")) as reader:
+    with Reader(house.url(url.rpartition("/")[2], "bi_reader")) as reader:
         with hold(url) as is_reached:
             process = faults.start(house.settings(url), "second", SECOND)
             faults.wait_for(is_reached, process)

@@ -1,0 +1,59 @@
+"""A reader that asks all the time while a day is backfilled: every answer agrees with itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hours import rows, run_hours, write_file
+from reader import Reader
+from sillage.server import Server
+from sillage.window import HOUR, Window
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+HOURS = [Window(START + number * HOUR, START + (number + 1) * HOUR) for number in range(24)]
+
+
+def events(hour: int, kind: str, count: int, **more: object) -> list[dict[str, Any]]:
+    """Events of three deliveries and thirty people; some say again what the hour before said."""
+    return [
+        {
+            "event_id": f"{kind}-{hour * 20 + number}",
+            "event_type": kind,
+            "occurred_at": (START + timedelta(seconds=300 * (hour * 20 + number))).isoformat(),
+            "delivery_id": f"d{number % 3}",
+            "recipient_id": f"r{number % 30}",
+            "email": f"person{number % 30}@mail{number % 2}.example",
+            "message_id": f"m{number % 30}",
+            "user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15",
+            **more,
+        }
+        for number in range(count)
+    ]
+
+
+def write_hour(zone: Path, hour: int, name: str = "events.jsonl") -> None:
+    clicks = events(hour, "click", 25, url=f"https://shop.example/{hour % 4}", link_position=hour % 4 + 1)
+    write_file(zone, "canonical", HOURS[hour].start, name, [*events(hour, "open", 30), *clicks])
+
+
+@pytest.mark.slow
+def test_a_reader_during_a_backfill_of_a_day_never_sees_totals_that_disagree(
+    warehouse_url: str, server: Server, reader_passwords: dict[str, str], tmp_path: Path
+) -> None:
+    write_file(tmp_path, "canonical", HOURS[0].start, "sent.jsonl", events(0, "delivered", 90))
+    for hour in range(len(HOURS)):
+        write_hour(tmp_path, hour)
+    database = warehouse_url.rpartition("/")[2]
+    with Reader(server.url(database, "bi_reader", reader_passwords["bi_reader"])) as reader:
+        for hour, window in enumerate(HOURS):
+            if hour % 6 == 5:
+                # A late file of an older hour comes with the run of this one.
+                write_file(tmp_path, "canonical", HOURS[hour - 3].start, "late.jsonl", events(100 + hour, "click", 9))
+            run_hours(warehouse_url, tmp_path, window)
+    assert len(rows(warehouse_url, "select * from marts.workflow_windows")) == len(HOURS)
+    assert reader.disagreements == []
+    assert len(reader.seen) >= len(HOURS), "the reader did not see every hour appear"
