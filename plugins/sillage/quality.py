@@ -147,6 +147,7 @@ def _placeholders(cursor: Cursor, hours: Sequence[datetime], options: settings.S
         "raw_records": f"({raw.as_string(cursor)})",
         # As an array it is known before the query runs, so that Postgres filters below the audit views' sums.
         "touched_deliveries": "array(select delivery_id from work.int_deliveries__touched)",
+        "added_up_deliveries": "array(select delivery_id from work.int_deliveries__touched where is_added_up)",
         "rejected_share_limit": repr(options.rejected_share_limit),
         "rejected_count_limit": str(options.rejected_count_limit),
     }

@@ -18,7 +18,14 @@ RULE_KEYS = {"rule", "expectation", "arguments", "severity", "reason", "what_to_
 OPTIONAL_RULE_KEYS = {"example_columns"}
 # What a query may name beside its own SQL; quality.py fills them in.
 PLACEHOLDERS = frozenset(
-    {"run_hours", "raw_records", "touched_deliveries", "rejected_share_limit", "rejected_count_limit"}
+    {
+        "run_hours",
+        "raw_records",
+        "touched_deliveries",
+        "added_up_deliveries",
+        "rejected_share_limit",
+        "rejected_count_limit",
+    }
 )
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 

@@ -15,8 +15,8 @@ insert into ops.landed_file (source, window_start, path, size_bytes, checksum, m
 select 'canonical', hour, hour::text, 900, 'a', hour, 100, 0, 'r'
 from generate_series('2026-01-06T06:00Z'::timestamptz, '2026-01-08T05:00Z', '1 hour') as hour;
 
-create table work.int_deliveries__touched (delivery_id text);
-insert into work.int_deliveries__touched values ('d1'), ('d2');
+create table work.int_deliveries__touched (delivery_id text, is_added_up boolean);
+insert into work.int_deliveries__touched values ('d1', true), ('d2', true);
 
 create table audit.deliveries (delivery_id text, text_only_count bigint, sent_at timestamptz);
 insert into audit.deliveries values ('d1', 0, '2026-01-08T05:00Z'), ('d2', 0, '2026-01-08T05:00Z');
