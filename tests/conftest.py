@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -17,5 +18,20 @@ os.environ.update(
         "TZ": "UTC",
     }
 )
-# Where `make test` has let dbt parse the project.
-os.environ.setdefault("DBT_TARGET_PATH", str(CHECKOUT / "dbt_project" / "target"))
+
+
+def _dbt_target() -> Path:
+    """Where `make test` has let dbt parse the project; for each of several processes a copy, as dbt writes there too."""
+    target = Path(os.environ.get("DBT_TARGET_PATH", CHECKOUT / "dbt_project" / "target"))
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return target
+    own = target / worker
+    own.mkdir(parents=True, exist_ok=True)
+    for parsed in ("manifest.json", "partial_parse.msgpack"):
+        if (target / parsed).exists():
+            shutil.copyfile(target / parsed, own / parsed)
+    return own
+
+
+os.environ["DBT_TARGET_PATH"] = str(_dbt_target())

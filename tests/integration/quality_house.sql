@@ -71,6 +71,9 @@ create table audit.delivery_activity (
     delivery_id text, period_start timestamptz, event_type text, event_count bigint, human_event_count bigint, first_count bigint);
 insert into audit.delivery_activity values
 ('d1', '2026-01-08T06:10Z', 'open', 3, 0, 2), ('d1', '2026-01-08T06:10Z', 'click', 2, 2, 1), ('d1', '2026-01-08T06:10Z', 'opt_out', 1, 1, 1);
+-- Of an old delivery, whose periods are not added up, a run still judges those that it changes.
+create table work.delivery_activity (like audit.delivery_activity, _change text);
+insert into work.delivery_activity values ('d-old', '2026-01-08T06:10Z', 'open', 3, 0, 2, 'replace');
 
 create table audit.delivery_breakdown (
     delivery_id text, event_type text, device_type text, event_count bigint, recipient_count bigint, human_event_count bigint);

@@ -42,6 +42,7 @@ def sentences() -> set[str]:
     for template in TEMPLATES:
         text = template.read_text(encoding="utf-8")
         found |= {one or two for one, two in re.findall(r"\bt\((?:\"([^\"]+)\"|'([^']+)')(?! ~)", text)}
+        found |= {name for both in re.findall(r"\bcounted\([^,]+, \"([^\"]+)\", \"([^\"]+)\"\)", text) for name in both}
         # Lists of names and labels that a loop says.
         for inside in re.findall(r"{% for \w+(?:, \w+)+ in \((\(.*\)),?\) %}", text):
             found |= {row[-1] for row in ast.literal_eval(f"[{inside}]") if isinstance(row[-1], str)}
@@ -74,6 +75,17 @@ def test_a_translation_keeps_the_places_of_its_values() -> None:
             if english.startswith("definition."):
                 continue
             assert set(re.findall(r"{(\w+)}", original)) == set(re.findall(r"{(\w+)}", text)), english
+
+
+@pytest.mark.parametrize(
+    ("lang", "count", "said"),
+    [
+        ("en", 0, "0 events"), ("en", 1, "1 event"), ("en", 1200, "1,200 events"),
+        ("fr", 0, "0 événement"), ("fr", 1, "1 événement"), ("fr", 2, "2 événements"),
+    ],
+)  # fmt: skip
+def test_one_thing_is_not_said_in_the_plural(lang: str, count: int, said: str) -> None:
+    assert language.Speech(lang).counted(count, "{n} event", "{n} events") == said
 
 
 def test_every_figure_shown_has_a_definition_from_dbt() -> None:

@@ -70,6 +70,11 @@ class Speech:
             text = english.rpartition(".")[2].replace("_", " ") if _KEY.match(english) else english
         return text.format(**values) if values else text
 
+    def counted(self, count: int, one: str, many: str) -> str:
+        """The sentence for `count` things, which stands at its `{n}`: `one` or `many` by this language's rule (French: 0 is one)."""
+        is_one = count < 2 if self.language == "fr" else count == 1
+        return self.say(one if is_one else many, n=self.number(count))
+
     def definition(self, name: str) -> str:
         """What the figure `name` means."""
         return self._words.get(f"definition.{name}") or definitions().get(name, "").strip()
@@ -113,6 +118,7 @@ class Speech:
         """What a template calls."""
         return {
             "t": self.say,
+            "counted": self.counted,
             "lang": self.language,
             "number": self.number,
             "percent": self.percent,

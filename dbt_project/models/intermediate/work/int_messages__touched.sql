@@ -2,19 +2,27 @@
 -- differently since the catalog changed. All that follows costs what these messages hold, not the history.
 {{ config(indexes=[['delivery_number', 'message_key']]) }}
 
+with events as (
+
+    select
+        delivery_id,
+        message_key
+    from {{ ref('int_events__arrived') }}
+
+    union all
+
+    select
+        delivery_id,
+        message_key
+    from {{ ref('int_events__recalled') }}
+
+)
+
 select
     numbers.delivery_number,
-    event.message_key
-from {{ ref('int_events__arrived') }} as event
-inner join {{ after_publishing(ref('int_delivery_numbers')) }} as numbers on event.delivery_id = numbers.delivery_id
-
-union
-
-select
-    numbers.delivery_number,
-    event.message_key
-from {{ ref('int_events__recalled') }} as event
-inner join {{ after_publishing(ref('int_delivery_numbers')) }} as numbers on event.delivery_id = numbers.delivery_id
+    events.message_key
+from events
+inner join {{ after_publishing(ref('int_delivery_numbers')) }} as numbers on events.delivery_id = numbers.delivery_id
 
 union
 
