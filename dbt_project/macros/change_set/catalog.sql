@@ -34,7 +34,7 @@
         group by entry.email_key
     ),
 
-    claims as (
+    claims as {{ asked_anew() }} (
         select entry.message_ref, entry.delivery_id, entry.recipient_id
         from {{ catalog_after_run('message',
             'entry.entry_key in (select message_ref from ' ~ asked ~ ' where ' ~ needs_claim('') ~ ')') }} as entry

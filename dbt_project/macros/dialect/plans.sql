@@ -5,3 +5,11 @@
 {% macro read_apart() %}{{ return(adapter.dispatch('read_apart', 'sillage')()) }}{% endmacro %}
 
 {% macro postgres__read_apart() -%} offset 0 {%- endmacro %}
+
+{#
+  Before the parenthesis of a CTE that is small and named more than once: the planner shall not keep its rows aside. For
+  Postgres, a query that reads rows kept aside is not shared among processes.
+#}
+{% macro asked_anew() %}{{ return(adapter.dispatch('asked_anew', 'sillage')()) }}{% endmacro %}
+
+{% macro postgres__asked_anew() -%} not materialized {%- endmacro %}
