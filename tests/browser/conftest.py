@@ -61,12 +61,18 @@ def browser(airflow: Airflow) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def login(airflow: Airflow, browser: Any) -> Any:
-    """A function that gives a new page for `person`, logged in as a person does it."""
-    states: dict[str, Any] = {}
+def sessions() -> dict[str, Any]:
+    """What the browser keeps of each person who has logged in."""
+    return {}
+
+
+@pytest.fixture
+def login(airflow: Airflow, browser: Any, sessions: dict[str, Any]) -> Iterator[Any]:
+    """A function that gives a new page for `person`, logged in as a person does it; closed after the test."""
+    contexts = []
 
     def page_of(person: str = "admin", **options: Any) -> Any:
-        if person not in states:
+        if person not in sessions:
             context = browser.new_context()
             page = context.new_page()
             page.goto(f"{airflow.url}/auth/login/")
@@ -74,10 +80,17 @@ def login(airflow: Airflow, browser: Any) -> Any:
             page.fill("input[name=password]", person)
             page.click("button[type=submit]")
             page.wait_for_url(lambda url: "/auth/login" not in url)
-            states[person] = context.storage_state()
+            sessions[person] = context.storage_state()
             context.close()
-        return browser.new_context(
-            storage_state=states[person], **{"viewport": {"width": 1360, "height": 900}, **options}
-        ).new_page()
+        context = browser.new_context(
+            storage_state=sessions[person], **{"viewport": {"width": 1360, "height": 900}, **options}
+        )
+        # Airflow's own pages take long where other tests keep every core busy.
+        context.set_default_timeout(90_000)
+        contexts.append(context)
+        return context.new_page()
 
-    return page_of
+    yield page_of
+    # A page left open goes on asking the API server for news, and slows those after it.
+    for context in contexts:
+        context.close()
