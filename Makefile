@@ -5,7 +5,7 @@ VENV := .venv/bin
 SILLAGE := PYTHONPATH=plugins $(VENV)/python -m sillage
 DBT := DBT_PROFILES_DIR=dbt_project DBT_PROJECT_DIR=dbt_project DBT_SEND_ANONYMOUS_USAGE_STATS=False $(VENV)/dbt
 
-.PHONY: help up down status logs psql run demo-data test bench lint screenshots format pins
+.PHONY: help up down status logs psql run airflow demo-data test bench lint screenshots format pins
 # The commands share one home and one virtual environment.
 .NOTPARALLEL:
 
@@ -30,6 +30,9 @@ psql: .venv/.runtime ## SQL on the warehouse, also from standard input
 run: .venv/.runtime ## one window through the DAG: make run START=2026-01-01T00 END=2026-01-01T01
 	@test -n "$(START)" -a -n "$(END)" || { echo "Say which hours: make run START=2026-01-01T00 END=2026-01-01T01"; exit 2; }
 	@$(SILLAGE) run "$(START)" "$(END)"
+
+airflow: .venv/.runtime ## Airflow's own command line: make airflow CMD="dags list-runs tracking"
+	@$(SILLAGE) airflow $(CMD)
 
 demo-data: .venv/.runtime ## make the demo's landing zone without starting anything
 	@$(SILLAGE) demo-data

@@ -15,7 +15,7 @@ from .cli.airflow_api import AirflowApi, ApiError, NoAnswerError
 from .cli.credentials import UI_USER, load
 from .server import ServerError, binaries, is_port_free
 from .settings import SettingError, Settings
-from .warehouse import WarehouseError
+from .warehouse import WarehouseError, dbt_environment
 from .window import Window, WindowError
 
 EXPECTED = (
@@ -45,6 +45,8 @@ def main() -> int:
             command.add_argument("end", help="end of the window (exclusive)")
         if name == "logs":
             command.add_argument("--follow", action="store_true")
+        if name == "airflow":
+            command.add_argument("words", nargs=argparse.REMAINDER, help="a command of Airflow's, like `dags list`")
     arguments = parser.parse_args()
     try:
         return int(arguments.action(settings_module.load(), arguments) or 0)
@@ -125,8 +127,12 @@ def logs(chosen: Settings, arguments: argparse.Namespace) -> int:
 
 def psql(chosen: Settings, _: argparse.Namespace) -> int:
     """psql on the warehouse as its owner; reads SQL from standard input when that is no terminal."""
-    with preparation.only_one(chosen) if not _is_up(chosen) else preparation.nothing():
-        url = chosen.warehouse_url or _owner_url(chosen, start=True)
+    if _is_up(chosen):
+        url = chosen.warehouse_url or _owner_url(chosen)
+    else:
+        # A home that never was started has no warehouse yet.
+        with preparation.only_one(chosen):
+            url = preparation.prepare(chosen, say).warehouse_url
     options = [] if sys.stdin.isatty() else ["-X", "-v", "ON_ERROR_STOP=1"]
     program = str(binaries() / "psql")
     os.execve(program, [program, *options], {**os.environ, **preparation.libpq_environment(url)})  # noqa: S606
@@ -144,6 +150,15 @@ def run(chosen: Settings, arguments: argparse.Namespace) -> int:
             return 0
         say(f"{window} in this process.")
         return demonstration.run_in_process(house, window)
+
+
+def airflow(chosen: Settings, arguments: argparse.Namespace) -> int:
+    """Airflow's own command line, on the Airflow that `make up` starts."""
+    with preparation.only_one(chosen):
+        house = preparation.prepare(chosen, say)
+    program = environment.tool("airflow")
+    surroundings = {**os.environ, **house.environment, **dbt_environment(house.warehouse_url)}
+    os.execve(program, [program, *arguments.words], surroundings)  # noqa: S606
 
 
 def demo_data(chosen: Settings, _: argparse.Namespace) -> int:
@@ -165,6 +180,7 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "logs": logs,
     "psql": psql,
     "run": run,
+    "airflow": airflow,
     "demo-data": demo_data,
 }
 
@@ -196,12 +212,10 @@ def _is_up(chosen: Settings) -> bool:
     return server is None or server.pid() is not None
 
 
-def _owner_url(chosen: Settings, start: bool = False) -> str:
+def _owner_url(chosen: Settings) -> str:
     server = preparation.embedded_server(chosen)
     if server is None:
         return chosen.warehouse_url
-    if start and server.start():
-        say(f"Postgres runs on 127.0.0.1:{server.port}; `make down` stops it.")
     return server.url("sillage", preparation.OWNER, load(chosen.home).warehouse_owner)
 
 

@@ -73,12 +73,6 @@ def only_one(settings: Settings) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def nothing() -> Iterator[None]:
-    """Hold nothing: for commands that only look."""
-    yield
-
-
 def libpq_environment(url: str) -> dict[str, str]:
     """The environment variables by which psql reaches `url`, so that its password is no argument."""
     parts = urlsplit(url)
