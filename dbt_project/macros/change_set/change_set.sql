@@ -129,7 +129,8 @@
   An hour is sorted and joined in memory, one query at a time and thread; compiling queries (jit) costs more than an hour's
   queries do. A model joins an hour's events with small tables whose size the planner cannot know (subqueries have no
   statistics): it would sort a million wide rows to merge them with ten, 8 s of the 11 s that int_events__linked took.
-  What it must know of an hour's tables, a sample of 6 000 rows tells.
+  What it must know of an hour's tables, a sample of 6 000 rows tells. A hash table that two processes share would stand in
+  /dev/shm, of which a container has 64 MB unless told otherwise; two tables cost no more.
 #}
 {% macro session_settings() %}{{ return(adapter.dispatch('session_settings', 'sillage')()) }}{% endmacro %}
 
@@ -137,6 +138,7 @@
     set local jit = off;
     set local work_mem = '{{ var("work_mem") }}';
     set local max_parallel_workers_per_gather = 1;
+    set local enable_parallel_hash = off;
     set local enable_mergejoin = off;
     set local default_statistics_target = 20;
 {%- endmacro %}
