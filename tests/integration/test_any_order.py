@@ -152,9 +152,14 @@ def worlds(draw: st.DrawFn) -> tuple[dict[tuple[str, int, int], list[dict[str, A
     files: dict[tuple[str, int, int], list[dict[str, Any]]] = {}
     for source, records, most in (("canonical", canonical, 25), ("sendgrid", sendgrid, 15), ("catalog", catalog, 6)):
         for record in draw(st.lists(records, max_size=most)):
-            # A repeat comes with the same content, in the same hour or another.
+            # A repeat comes with the same content, in the same hour or another; where the provider's id tells that it is one, its
+            # time may be another: the earliest stands.
             for hour in draw(st.lists(st.integers(0, 3), min_size=1, max_size=2)):
-                files.setdefault((source, hour, draw(st.integers(0, 1))), []).append(record)
+                copy = dict(record)
+                if "event_id" in record:
+                    moment = datetime.fromisoformat(record["occurred_at"])
+                    copy["occurred_at"] = (moment + timedelta(seconds=draw(st.sampled_from([0, 0, 2, 61])))).isoformat()
+                files.setdefault((source, hour, draw(st.integers(0, 1))), []).append(copy)
     order = draw(st.permutations([(0, 1), (1, 2), (2, 3), (3, 4)])) if draw(st.booleans()) else [(0, 2), (2, 4)]
     return files, [*order, *draw(st.lists(st.sampled_from([(0, 1), (1, 3), (0, 4)]), max_size=1))]
 
