@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 from collections.abc import Callable
@@ -280,6 +282,25 @@ def test_a_file_that_cannot_be_read_fails_with_its_name_and_leaves_nothing_of_it
     assert zone.figures() == (2, 0, 2, 0)
 
 
+def test_a_disk_that_fails_in_the_middle_of_a_file_is_told_with_its_name_and_leaves_nothing_of_its_hour(
+    zone: Zone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone.put("sendgrid/2026-01-01/05/a", *map(event, range(20)))
+    opened = landing.open_zone(str(zone.root))
+
+    class Failing(io.FileIO):
+        def read(self, size: int = -1) -> bytes:
+            if self.tell():
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(100)
+
+    monkeypatch.setattr(opened, "open", lambda path: Failing(zone.root / path))
+    monkeypatch.setattr(landing, "open_zone", lambda location: opened)
+    with pytest.raises(UnreadableError, match=r"sendgrid/2026-01-01/05/a .*Input/output error"):
+        zone.land()
+    assert zone.figures() == (0, 0, 0, 0)
+
+
 def test_a_run_without_the_turn_lands_nothing(zone: Zone) -> None:
     zone.put("sendgrid/2026-01-01/05/a", event(1))
     with pytest.raises(journal.NotTheWriterError):
@@ -337,6 +358,11 @@ def test_a_zone_given_as_a_url_lands_the_same(zone: Zone) -> None:
     assert report.late_hours == [datetime(2026, 1, 1, 4, tzinfo=UTC)]
     assert (zone.lines(), zone.figures()) == ([("04", 2), ("05", 1)], (3, 1, 2, 1))
     assert zone.land().hours == []  # the ledger knows them by the same paths, sizes and checksums
+
+
+def test_a_zone_given_as_a_url_that_is_not_there_says_what_to_do(zone: Zone) -> None:
+    with pytest.raises(LandingError, match=r"The landing zone file://.*/missing cannot be listed .*SILLAGE_LANDING"):
+        landing.open_zone(f"file://{zone.root}/missing")
 
 
 def landing_by_url(zone: Zone) -> landing.LandingReport:

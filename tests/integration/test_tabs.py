@@ -13,7 +13,7 @@ from psycopg2 import errors
 
 from sillage.queries import deliveries, logs
 from sillage.queries.reader import NoReaderError, Reader
-from sillage.tabs import guard
+from sillage.tabs import guard, message
 from tabs_client import client_of, figure, get
 from tabs_house import EMPTY, HOSTILE_ID, House
 
@@ -48,6 +48,13 @@ def test_every_page_opens_for_an_ordinary_and_for_a_hostile_delivery(
             assert "\u202e" not in re.sub(
                 r'(?:type="checkbox"|type="hidden") name="id" value="[^"]*"|name="id" value="[^"]*"', "", text
             )
+
+
+def test_a_message_is_answered_under_its_own_policy_which_lets_nothing_load(client: TestClient) -> None:
+    # Opened by its address, outside the page's sandboxed frame, the message has only this wall behind the cleaning.
+    answer = client.get("/flow/tracking/delivery/message", params={"id": DELIVERY})
+    assert answer.status_code == 200
+    assert answer.headers["content-security-policy"] == message.POLICY
 
 
 def test_a_delivery_whose_id_is_hostile_is_found_and_its_links_lead_back_to_it(client: TestClient) -> None:

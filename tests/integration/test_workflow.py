@@ -230,11 +230,16 @@ def test_a_critical_rule_that_fails_publishes_nothing_and_tells_the_person_on_ca
 ) -> None:
     before = house.marts()
     house.rows("delete from raw.canonical where line_number = 1")
+    # A warning of the same check, whose example names a person.
+    house.rows(
+        "update ops.landed_file set problem = 'The gzip of person1@example.org ends early.' where source = 'sendgrid'"
+    )
     run_id, state, output = house.run(WINDOW)
     assert state == "failed"
     assert house.marts() == before
     assert "rule records_add_up on raw.<source>, window [2026-01-01T00:00Z, 2026-01-01T02:00Z)" in output
     assert "What next: nothing of this run was published" in output
+    assert "The gzip of address#" in output
     assert "@example.org" not in output
     assert "Up for retry" not in output
     assert house.rows("select state from ops.run where run_id = %s", run_id) == [("failed",)]

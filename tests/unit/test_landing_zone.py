@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sillage.landing_zone import LandingError, days_of, open_zone
+from sillage.landing_zone import LandingError, UnreadableError, days_of, open_zone
 from sillage.window import Window
 
 DAY = date(2026, 1, 1)
@@ -79,3 +79,13 @@ def test_what_leaves_the_zone_or_is_no_file_is_told_and_not_opened(tmp_path: Pat
 def test_a_zone_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(LandingError, match="SILLAGE_LANDING"):
         open_zone(str(tmp_path / "missing"))
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_not_taken_for_empty(tmp_path: Path) -> None:
+    # Links in a circle: root, who may read any folder, cannot read this one either.
+    (tmp_path / "ses").mkdir()
+    (tmp_path / "ses/2026-01-01").symlink_to("2026-01-01")
+    with pytest.raises(
+        UnreadableError, match=r"ses/2026-01-01 of the landing zone cannot be read .*then clear the task"
+    ):
+        open_zone(str(tmp_path)).hours("ses", [DAY])

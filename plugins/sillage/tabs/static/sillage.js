@@ -1,4 +1,5 @@
-// What the pages do beyond HTML: links out of Airflow's frame, the address bar, ticked deliveries.
+// What the pages do beyond HTML: links out of Airflow's frame, the address bar, ticked deliveries. Not deferred: it must be
+// there before anybody can click on a link out of the frame, which would else open Airflow inside its own frame.
 (function () {
   "use strict";
 
