@@ -3,7 +3,8 @@
     PYTHONPATH=plugins python bench/verdict_cost.py [events] [rounds]
 
 The window holds the events of the labelled simulation, landed once. Without them means: no verdict rule (the var), the models of
-JUDGING without a row, no agent known. That takes the marking of repeated opens away too, so the cost is rather over- than understated.
+JUDGING without a row, no agent known. That takes the marking of repeated opens away too; what stays on both sides is the carrying:
+the columns of verdict and device, and the counters of people beside those of all events.
 What counts is the ratio of the medians of the builds, less what dbt takes to start, which an empty window tells.
 """
 
