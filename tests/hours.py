@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -34,6 +34,7 @@ def run_hours(
     force: bool = False,
     recompute: str | None = None,
     is_checked: bool = False,
+    before_publish: Callable[[], object] = lambda: None,
 ) -> dict[str, int]:
     """Land, build and publish `window`, recompute a delivery or `all`; with `is_checked` also check. Gives what `publish` gives."""
     run_id = f"test {next(_numbers)}"
@@ -48,6 +49,7 @@ def run_hours(
         models.build(url, run_id)
         if is_checked:
             quality.check(url, run_id, "marts", options)
+        before_publish()
         return transformation.publish(url, run_id)
     finally:
         with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:

@@ -1,8 +1,9 @@
-"""A reader that asks all the time while a day is backfilled: every answer agrees with itself."""
+"""Readers while hours are published: every answer agrees with itself."""
 
 from __future__ import annotations
 
 import os
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from hours import rows, run_hours, write_file
 from reader import Reader
+from sillage import warehouse
 from sillage.server import Server
 from sillage.window import HOUR, Window
 
@@ -41,6 +43,43 @@ def events(hour: int, kind: str, count: int, **more: object) -> list[dict[str, A
 def write_hour(zone: Path, hour: int, name: str = "events.jsonl") -> None:
     clicks = events(hour, "click", 25, url=f"https://shop.example/{hour % 4}", link_position=hour % 4 + 1)
     write_file(zone, "canonical", HOURS[hour], name, [*events(hour, "open", 30), *clicks])
+
+
+def test_a_reader_that_planned_before_a_publication_misses_no_partition_of_it(
+    warehouse_url: str, server: Server, reader_passwords: dict[str, str], tmp_path: Path
+) -> None:
+    write_file(tmp_path, "canonical", HOURS[0], "sent.jsonl", events(0, "delivered", 90))
+    write_hour(tmp_path, 0)
+    with warehouse.connect(warehouse_url) as connection, warehouse.transaction(connection) as cursor:
+        # Worked out while a query is planned, after its tables are locked and before it chooses the rows that it sees.
+        cursor.execute(
+            "create function public.plan_slowly() returns boolean immutable language plpgsql as"
+            " $$ begin perform pg_sleep(6); return true; end $$"
+        )
+    url = server.url(warehouse_url.rpartition("/")[2], "bi_reader", reader_passwords["bi_reader"])
+    question = (
+        "select (select count(*) from marts.recipient_tracking where not is_repeat),"
+        " (select coalesce(sum(event_count), 0) from marts.delivery_activity) where public.plan_slowly()"
+    )
+    answers: list[list[tuple[Any, ...]]] = []
+
+    def ask() -> None:
+        with warehouse.connect(url) as connection, connection.cursor() as cursor:
+            cursor.execute(question)
+            answers.append(cursor.fetchall())
+
+    reader = threading.Thread(target=ask)
+    run_hours(warehouse_url, tmp_path, Window(HOURS[0], HOURS[1]), before_publish=reader.start)
+    reader.join()
+    ((logged, counted),) = answers[0]
+    assert logged == counted
+    # The partition's own indexes became the table's: attaching it, while readers wait, builds none.
+    (indexes,) = rows(
+        warehouse_url,
+        "select (select count(*) from pg_index where indrelid = 'intermediate.int_events'::regclass) as wanted,"
+        " (select count(*) from pg_index where indrelid = 'intermediate.int_events_p0'::regclass) as found",
+    )
+    assert indexes["found"] == indexes["wanted"]
 
 
 @pytest.mark.slow

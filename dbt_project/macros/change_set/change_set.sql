@@ -206,9 +206,14 @@
             create table if not exists {{ target_relation }} ({{ lines | join(', ') }})
             {{ 'partition by range (' ~ node.config.partition_by ~ ')' if node.config.get('partition_by') }};
             {% for index in node.config.get('indexes', []) -%}
-            create index on {{ target_relation }} ({{ index.columns | join(', ') }}) {{ 'where ' ~ index.where if index.where }};
+            {{ index_statement(index, target_relation) }};
             {% endfor %}
             comment on table {{ target_relation }} is '{{ node.description | replace("'", "''") }}';
         {% endcall %}
     {% endif %}
 {% endmacro %}
+
+{# What makes one index of the config (columns, where) on `relation`. #}
+{% macro index_statement(index, relation) -%}
+    create index on {{ relation }} ({{ index.columns | join(', ') }}) {{ 'where ' ~ index.where if index.where }}
+{%- endmacro %}
