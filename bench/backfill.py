@@ -110,7 +110,9 @@ def say(sentence: str) -> None:
 
 
 def backfill(api: AirflowApi, hours: Window) -> None:
-    """Ask Airflow for a backfill of `hours`, also of those that have run."""
+    """Ask Airflow for a backfill of `hours`, also of those that have run, once it has seen that the one before has ended."""
+    while any(one["completed_at"] is None for one in api.call("GET", "/backfills", dag_id=DAG)["backfills"]):
+        time.sleep(1)
     about = {"from_date": label(hours.start), "to_date": label(hours.end - HOUR), "reprocess_behavior": "completed"}
     api.call("POST", "/backfills", {"dag_id": DAG, "max_active_runs": 1, **about})
 
@@ -218,7 +220,9 @@ def tell(
     in_sequence = is_in_sequence(house)
     print(f"runs: {len(first) + len(done)}, failed: {', '.join(failed) or 'none'}; one after the other: {in_sequence}")
     print(f"backfill: {per_window:.1f} s a window")
-    print(f"an empty hour, from queued to success: median {statistics.median(empty):.1f} s of {len(empty)}")
+    print(
+        f"an empty hour, from queued to success: median {statistics.median(empty):.1f} s of {len(empty)} (limit 60 s)"
+    )
     for stage in STAGES:
         task, backends = sampler.peak(spans(house, stage))
         print(

@@ -213,9 +213,13 @@ def report(result: Result) -> None:
         mark = "  over the limit" if page.p95 > P95_LIMIT_MS else ""
         print(f"{page.name:<40} {page.p50:>8.0f} {page.p95:>8.0f} {page.byte_count / 1000:>7.0f}{mark}")
     grown = result.memory_after - result.memory_before
+    slowest = max(result.pages, key=lambda page: page.p95)
     print(
-        f"\nMemory of the API server: {result.memory_before:.0f} MB before, {result.memory_after:.0f} MB after: {grown:+.0f} MB."
-        f" Limits: p95 {P95_LIMIT_MS:.0f} ms, memory +{MEMORY_LIMIT_MB:.0f} MB."
+        f"{len(result.pages)} pages, the slowest ({slowest.name}): p95 {slowest.p95:.0f} ms (limit {P95_LIMIT_MS:.0f} ms)"
+    )
+    print(
+        f"API server: {result.memory_before:.0f} MB before, {result.memory_after:.0f} MB after:"
+        f" {grown:+.0f} MB (limit +{MEMORY_LIMIT_MB:.0f} MB)"
     )
 
 

@@ -25,6 +25,7 @@ from sillage import user_agents, warehouse
 
 ROWS = 1_000_000
 DISTINCT = 5_000
+LEAST_RATE = 500_000
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{a}.0.{b}.{c}"
 
 # WhichBrowser's classes in our words. Those that we do not tell (signage, printer, pos, server, emulator) have none.
@@ -61,7 +62,7 @@ def speed() -> None:
     print(f"loading them: {loaded - started:.3f} s, once a process")
     _say_rate("distinct agents judged", len(judged), classified - loaded)
     _say_rate("rows", len(rows), ended - loaded)
-    _say_rate("rows, loading included", len(rows), ended - started)
+    _say_rate("rows, loading included", len(rows), ended - started, f" (limit: at least {LEAST_RATE:,})")
     print(f"kinds: {dict(kinds)}")
 
 
@@ -89,8 +90,8 @@ def in_warehouse(url: str) -> None:
     _say_rate("rows, both", len(rows), identified - started + ended - analysed)
 
 
-def _say_rate(what: str, count: int, seconds: float) -> None:
-    print(f"{what}: {count:,} in {seconds:.3f} s, {count / seconds:,.0f} a second")
+def _say_rate(what: str, count: int, seconds: float, limit: str = "") -> None:
+    print(f"{what}: {count:,} in {seconds:.3f} s, {count / seconds:,.0f} a second{limit}")
 
 
 def _made_agents(rows: int, distinct: int, chance: random.Random) -> list[str]:

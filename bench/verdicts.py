@@ -64,9 +64,8 @@ def report(rows: list[Judged]) -> int:
     flagged = [row for row in clicks if AS_COUNTED.get(row[2], row[2]) not in PEOPLES]
     share = len(flagged) / len(clicks)
     precision, recall = score["scanner_click"]
-    print(
-        f"scanner_click: precision {precision:.4f} (goal {SCANNER_PRECISION}), recall {recall:.4f} (goal {SCANNER_RECALL})"
-    )
+    print(f"scanner_click: precision {precision:.4f} (goal {SCANNER_PRECISION})")
+    print(f"scanner_click: recall {recall:.4f} (goal {SCANNER_RECALL})")
     print(f"people's clicks flagged: {len(flagged)} of {len(clicks)}, {share:.5f} (goal at most {PEOPLE_FLAGGED})")
     return int(precision < SCANNER_PRECISION or recall < SCANNER_RECALL or share > PEOPLE_FLAGGED)
 

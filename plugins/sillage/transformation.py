@@ -37,6 +37,13 @@ def invoke(url: str, arguments: list[str], callback: Callable[[Any], None]) -> A
     )
 
 
+# A run that opens a partition of the event store needs it to itself for a moment (macros/change_set/publish.sql).
+BUSY = (
+    "Nothing is published yet, because a query kept the event store for more than a minute: wait for the next try, or end"
+    " that query (pg_stat_activity names it)"
+)
+
+
 def publish(url: str, run_id: str) -> dict[str, int]:
     """Apply the change sets of `run_id`, the holder of the writer's turn, in one transaction; repeating it changes nothing.
 
@@ -55,7 +62,8 @@ def publish(url: str, run_id: str) -> dict[str, int]:
     if not result.success:
         why = str(result.exception or (said[-1] if said else "dbt gave no reason"))
         if warehouse.is_passing(why):
-            raise warehouse.WarehouseError(f"The warehouse went away while publishing: {why}")
+            what = BUSY if "lock timeout" in why else "The warehouse went away while publishing"
+            raise warehouse.WarehouseError(f"{what}. {why}")
         raise PublishError(f"Run {run_id} published nothing: {why}")
     return _figures(url, run_id)
 
