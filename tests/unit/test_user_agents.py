@@ -143,6 +143,13 @@ PEOPLE = [
         "iOS",
         None,
     ),
+    # PowerPC is no Pocket PC.
+    ("Mozilla/5.0 (Macintosh; U; PPC; fr-FR; rv:1.0.2) Gecko/20030208 Netscape/7.02", "desktop", None, None),
+    ("Opera/9.5 (PPC; Windows CE; 240x320)", "mobile", None, None),
+    # Puffin tells behind its version what it runs on.
+    (f"Mozilla/5.0 (X11; U; Linux x86_64; fr-FR) {CHROME} Safari/537.36 Puffin/9.0.0.50AP", "mobile", None, None),
+    (f"Mozilla/5.0 (X11; U; Linux x86_64; fr-FR) {CHROME} Safari/537.36 Puffin/9.0.0.50IT", "tablet", None, None),
+    ("[FBAN/FB4A;FBAV/10.0.0.28.27;FBLC/fr_FR;FBDV/Nexus 5;FBSV/4.4.3;FBCA/armeabi-v7a;]", "mobile", None, None),
     # The in-app browser of Facebook, which crawler-user-agents lists.
     (
         "Mozilla/5.0 (Linux; Android 16; Pixel 10 Build/CP1A.260305.018; wv) AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -192,6 +199,8 @@ MACHINES = [
     ("", "empty"),
     (" \t", "empty"),
     ("-", "empty"),
+    ("ReaderOfAll/2.0 (https://reader.example/; 12 subscribers)", "crawler"),
+    (f"Mozilla/5.0 (X11; Linux x86_64) {CHROME} Safari/537.36 Google Page Speed Insights", "crawler"),
     ("python-requests/2.31.0", "library"),
     ("curl/8.6.0", "library"),
     ("Wget/1.21.4", "library"),
