@@ -60,13 +60,16 @@ def validate(url: str, queries: Sequence[tuple[Asset, str]]) -> list[Finding]:
                 name=asset.name, expectations=[_expectation(asset, rule) for rule in asset.rules]
             )
             try:
-                # The rows are computed once. GX's own create_temp_table computes them twice: for the batch, and to validate it.
+                # The rows are computed once. GX's own create_temp_table computes them twice: for the batch, and to validate it;
+                # of an asset that is a query it would fetch every row, to learn the names of the columns.
+                creation = f'create temporary table "{asset.name}" as select * from ({query}\n) as asset'
                 with engine.begin() as connection:
-                    connection.exec_driver_sql(
-                        f'create temporary table "{asset.name}" as select * from ({query}\n) as asset'
-                    )
+                    connection.exec_driver_sql(creation)
+                # GX looks for the table on a connection of its own before it uses ours.
+                with source.get_engine().begin() as connection:
+                    connection.exec_driver_sql(f"{creation} with no data")
                 batch = (
-                    source.add_query_asset(asset.name, query=_rows_of(asset))
+                    source.add_table_asset(asset.name, table_name=asset.name)
                     .add_batch_definition_whole_table("run")
                     .get_batch()
                 )
@@ -76,11 +79,8 @@ def validate(url: str, queries: Sequence[tuple[Asset, str]]) -> list[Finding]:
             findings += [_finding(batch, *pair) for pair in _paired(asset, results)]
     finally:
         engine.dispose()
+        source.get_engine().dispose()
     return findings
-
-
-def _rows_of(asset: Asset) -> str:
-    return f'select * from "{asset.name}"'
 
 
 def hide_addresses(text: str) -> str:
@@ -95,7 +95,7 @@ def _source_settings(url: str) -> dict[str, Any]:
     return {
         # GX takes $ for a variable of its own; SQLAlchemy 2.1 would take psycopg 3 where no driver is named.
         "connection_string": "postgresql+psycopg2://" + rest.replace("$", "%24"),
-        # One connection, so that every query sees the temporary tables.
+        # One connection each, so that every query sees the temporary tables.
         "create_temp_table": False,
         "kwargs": {
             "pool_size": 1,
@@ -173,8 +173,6 @@ def _examples(batch: Any, asset: Asset, rule: Rule) -> tuple[str, ...]:
     }
     result = batch.validate(suite, result_format=wanted).results[0]
     query = str((result.result or {}).get("unexpected_index_query") or "").rstrip().rstrip(";")
-    # GX puts the query of an asset behind FROM as it is.
-    query = query.replace(f"FROM {_rows_of(asset)}", f'FROM "{asset.name}"')
     columns = ", ".join(f'"{column}"' for column in rule.example_columns)
     statement = sqlalchemy.text(f"select distinct {columns} from ({query}) as broken limit {EXAMPLES}")
     try:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -294,3 +297,31 @@ def test_a_site_that_cannot_be_written_is_logged_and_stops_nothing(
     (options.home / "data_docs").write_text("a file where the folder should be", encoding="utf-8")
     quality.check(house, RUN, "raw", options)
     assert "The Data Docs in" in caplog.text
+
+
+WIDE = """
+import resource, sys
+from sillage import suites, validation
+rule = suites.Rule("ids_are_unique", "expect_column_values_to_be_unique", {"column": "id"}, "critical", "", "", ("id",))
+query = "select n as id, repeat('x', 400) as text from generate_series(1, {rows}) as n"
+def peak(rows):
+    asset = suites.Asset(f"wide_{rows}", "marts.wide", "marts", "", query.format(rows=rows), (rule,))
+    (finding,) = validation.validate(sys.argv[1], [(asset, asset.query)])
+    assert (finding.is_success, finding.element_count) == (True, rows)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+print(peak(10), peak(300_000))
+"""
+
+
+def test_the_rows_that_are_checked_stay_in_the_warehouse(house: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", WIDE, house],
+        env={**os.environ, "PYTHONPATH": str(Path(validation.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    before, after = map(int, run.stdout.split())
+    # 120 MB of text: held here, even once, it would show.
+    assert after - before < 40
