@@ -8,8 +8,8 @@
     audit.<model>    a view: how the table would look once the changes are applied, for the checks before publishing.
   `publish` (publish.sql) applies the change sets of all models in one transaction.
 
-  Config: unique_key (list, the primary key), indexes (list of {name, columns, where}), partition_by (an integer column) with
-  partition_width.
+  Config: unique_key (list, the primary key), indexes (list of {name, columns, where}), is_partitioned (by delivery number:
+  partitions.sql).
 #}
 {% materialization change_set, adapter='postgres' %}
     {%- set target_relation = this.incorporate(type='table') -%}
@@ -22,17 +22,23 @@
 
     {% do ensure_target(target_relation, model) %}
 
-    {% call statement('main') %}
+    {% call statement('prepare') %}
         {{ session_settings() }}
         drop view if exists {{ audit_relation }} cascade;
-        drop table if exists {{ work_relation }};
         {{ get_assert_columns_equivalent("select " ~ columns | join(", ") ~ " from (" ~ sql ~ ") as change_set") }}
-        create unlogged table {{ work_relation }} as {{ sql }}
     {% endcall %}
+    {% if config.get('is_partitioned') %}
+        {%- set row_count = create_partitioned_changes(target_relation, work_relation, sql) -%}
+        {% call noop_statement('main', 'SELECT ' ~ row_count, 'SELECT', row_count) %}{% endcall %}
+    {% else %}
+        {% call statement('main') %}
+            drop table if exists {{ work_relation }};
+            create unlogged table {{ work_relation }} as {{ sql }}
+        {% endcall %}
+    {% endif %}
     {# Apart, so that dbt reports the rows of the change set. #}
     {% call statement('finish') %}
-        analyze {{ work_relation }};
-        comment on table {{ work_relation }} is '{{ current_run_id() }}';
+        {{ 'comment on view' if config.get('is_partitioned') else 'analyze ' ~ work_relation ~ '; comment on table' }} {{ work_relation }} is '{{ current_run_id() }}';
         create view {{ audit_relation }} as
         select {{ columns | join(', ') }} from {{ target_relation }} as published
         where not exists (
@@ -204,7 +210,7 @@
         {%- do lines.append('primary key (' ~ node.config.unique_key | join(', ') ~ ')') -%}
         {% call statement('ensure_target', auto_begin=True) %}
             create table if not exists {{ target_relation }} ({{ lines | join(', ') }})
-            {{ 'partition by range (' ~ node.config.partition_by ~ ')' if node.config.get('partition_by') }};
+            {{ 'partition by range (delivery_number)' if node.config.get('is_partitioned') }};
             {% for index in node.config.get('indexes', []) -%}
             {{ index_statement(index, target_relation) }};
             {% endfor %}

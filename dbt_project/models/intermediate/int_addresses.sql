@@ -7,7 +7,7 @@ with arrived as (
     select
         email_key,
         min(email) as email
-    from {{ ref('int_events__arrived') }}
+    from {{ ref('int_records__counted') }}
     where email_key is not null
     group by email_key
 

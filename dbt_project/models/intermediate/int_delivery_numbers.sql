@@ -4,7 +4,7 @@
 
 with seen as (
 
-    select delivery_id from {{ ref('int_events__arrived') }}
+    select delivery_id from {{ ref('int_records__counted') }}
     union
     select delivery_id from {{ ref('int_events__recalled') }}
 

@@ -2,7 +2,7 @@
 -- requesters (cookies) clicked. One requester may act in several messages, so requesters are looked up, not added up.
 {{ config(unique_key=['delivery_id']) }}
 
-with events as (
+with events as {{ asked_anew() }} (
 
     select * from {{ counted_events([
         'delivery_id', 'delivery_number', 'event_type', 'verdict', 'requester_id', 'is_withheld', 'occurred_at'

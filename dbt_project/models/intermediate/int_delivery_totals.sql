@@ -3,7 +3,7 @@
 
 {% set keys = ['delivery_id', 'recipient_domain'] %}
 
-with events as (
+with events as {{ asked_anew() }} (
 
     select
         *,

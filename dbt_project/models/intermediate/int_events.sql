@@ -2,7 +2,7 @@
 -- stay (is_standing false), so that an hour that is taken back does not take the event with it.
 {{ config(
     unique_key=['delivery_number', 'message_key', 'event_key', 'window_start'],
-    partition_by='delivery_number',
+    is_partitioned=true,
     indexes=[
         {'columns': ['delivery_number', 'occurred_at']},
         {'columns': ['recipient_id', 'occurred_at']},

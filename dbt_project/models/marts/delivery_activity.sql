@@ -2,7 +2,7 @@
 
 {% set keys = ['delivery_id', 'period_start', 'event_type'] %}
 
-with events as (
+with events as {{ asked_anew() }} (
 
     select
         *,

@@ -23,13 +23,13 @@ without_event as (
 
     select window_start, sum(other_count) as other_count
     from (
-        select window_start, 1 as other_count from {{ ref('int_records__identified') }}
+        select window_start, count(*) as other_count from {{ ref('int_records__identified') }} group by window_start
         union all
-        -- Not only what names no event: also what comes for a delivery that is closed (int_events__arrived).
-        select window_start, -copy_count as other_count from {{ ref('int_events__arrived') }}
+        select window_start, -count(*) as other_count from {{ ref('int_records__counted') }} group by window_start
         union all
-        select window_start, 1 as other_count from {{ source('raw', 'catalog') }}
+        select window_start, count(*) as other_count from {{ source('raw', 'catalog') }}
         where window_start in (select window_start from run_hours)
+        group by window_start
     ) as records
     group by window_start
 

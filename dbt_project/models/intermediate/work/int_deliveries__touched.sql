@@ -15,7 +15,9 @@ touched as (
         row_number() over (order by {{ key_of(['numbers.delivery_id', 'cast(hours.first_hour as text)']) }}) as turn
     from {{ after_publishing(ref('int_delivery_numbers')) }} as numbers
     cross join hours
-    where numbers.delivery_number in (select delivery_number from {{ ref('int_messages__touched') }})
+    where
+        numbers.delivery_number in (select delivery_number from {{ ref('int_messages__touched') }})
+        or numbers.delivery_number in (select delivery_number from {{ changes_of(ref('int_delivery_numbers')) }})
 
 )
 

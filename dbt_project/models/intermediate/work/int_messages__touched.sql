@@ -1,5 +1,6 @@
--- One row per message that this run may change: it gained events, lost events (an hour that is run again), or reads
--- differently since the catalog changed. All that follows costs what these messages hold, not the history.
+-- One row per message of a published delivery that this run may change: it gained events, lost events (an hour that is run
+-- again), or reads differently since the catalog changed. All that follows costs what these messages hold, not the history.
+-- Of a delivery that is new nothing stands yet; an hour in which a delivery is sent has most of its messages there.
 {{ config(indexes=[['delivery_number', 'message_key']]) }}
 
 with events as (
@@ -7,7 +8,7 @@ with events as (
     select
         delivery_id,
         message_key
-    from {{ ref('int_events__arrived') }}
+    from {{ ref('int_records__counted') }}
 
     union all
 
@@ -22,7 +23,7 @@ select
     numbers.delivery_number,
     events.message_key
 from events
-inner join {{ after_publishing(ref('int_delivery_numbers')) }} as numbers on events.delivery_id = numbers.delivery_id
+inner join {{ published('int_delivery_numbers') }} as numbers on events.delivery_id = numbers.delivery_id
 
 union
 

@@ -6,8 +6,7 @@ with repeated as (
         window_start,
         event_key,
         count(*) as copy_count
-    from {{ ref('int_records__identified') }}
-    where named_event_type != 'other'
+    from {{ ref('int_records__counted') }}
     group by window_start, event_key
     having count(*) > 1
 
@@ -21,7 +20,7 @@ ranked as (
         row_number() over (
             partition by record.window_start, record.event_key order by record.occurred_at, record.payload_hash
         ) as copy_rank
-    from {{ ref('int_records__identified') }} as record
+    from {{ ref('int_records__counted') }} as record
     inner join repeated on record.window_start = repeated.window_start and record.event_key = repeated.event_key
 
 )
