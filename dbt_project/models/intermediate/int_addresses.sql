@@ -7,7 +7,7 @@ with arrived as (
     select
         email_key,
         min(email) as email
-    from {{ ref('int_records__counted') }}
+    from {{ ref('int_events__arrived') }}
     where email_key is not null
     group by email_key
 

@@ -21,7 +21,7 @@ opens as (
 
     select
         standing.*,
-        lag(occurred_at) over (partition by delivery_number, message_key order by occurred_at, event_key) as previous_at
+        lag(occurred_at) over (partition by message_key, delivery_number order by occurred_at, event_key) as previous_at
     from standing
     where event_type = 'open'
 
@@ -68,11 +68,11 @@ frames as (
         standing.*,
         link_counts.url_count,
         array_agg(standing.link_id) over (
-            partition by standing.delivery_number, standing.message_key order by standing.occurred_at
+            partition by standing.message_key, standing.delivery_number order by standing.occurred_at
             range between current row and interval '{{ var("burst_seconds") }} seconds' following
         ) as burst_frame,
         array_agg(standing.known_url) over (
-            partition by standing.delivery_number, standing.message_key order by standing.occurred_at
+            partition by standing.message_key, standing.delivery_number order by standing.occurred_at
             range between current row and interval '{{ var("sweep_seconds") }} seconds' following
         ) as sweep_frame
     from standing
@@ -99,11 +99,11 @@ bursts as (
     select
         anchors.*,
         bool_or(begins_burst) over (
-            partition by delivery_number, message_key order by occurred_at
+            partition by message_key, delivery_number order by occurred_at
             range between interval '{{ var("burst_seconds") }} seconds' preceding and current row
         ) as is_burst,
         bool_or(begins_sweep) over (
-            partition by delivery_number, message_key order by occurred_at
+            partition by message_key, delivery_number order by occurred_at
             range between interval '{{ var("sweep_seconds") }} seconds' preceding and current row
         ) as is_sweep
     from anchors
