@@ -161,15 +161,26 @@ def house() -> Iterator[House]:
             write_file(zone, "catalog", FIRST.start, "links.jsonl", [link("d0", "Buy")])
             house.run(first, FIRST, "first")
             house.before = totals(first)
+            # Numbers that are taken: the next new delivery opens a partition of the event store.
+            with closing(psycopg2.connect(first)) as connection, connection, connection.cursor() as cursor:
+                cursor.execute(
+                    "insert into intermediate.int_delivery_numbers select 'taken-' || n, n from generate_series(2, 24) as n"
+                )
             write_file(zone, "canonical", FIRST.start, "late.jsonl", clicks(0, 70))
+            new = events(1, "delivered", 30, delivery_id="d9", message_id="m9")
             write_file(
-                zone, "canonical", SECOND.start, "events.jsonl", clicks(1, 200) + events(1, "open", 100) + clicks(0, 10)
+                zone,
+                "canonical",
+                SECOND.start,
+                "events.jsonl",
+                clicks(1, 200) + events(1, "open", 100) + clicks(0, 10) + new,
             )
             write_file(zone, "canonical", THIRD.start, "events.jsonl", clicks(2, 120))
             write_file(zone, "catalog", SECOND.start, "links.jsonl", [link("d0", "Buy now"), link("d1", "More")])
             undisturbed = house.copy("first_hour")
             house.run(undisturbed, SECOND, "second")
             house.after, house.undisturbed = totals(undisturbed), marts(undisturbed)
+            assert rows(undisturbed, "select from intermediate.int_events_p1")
             assert house.before != house.after
             yield house
         finally:
@@ -226,7 +237,16 @@ POINTS = [
         "build",
         lambda url: faults.locked(url, "work.int_records__identified", "access share"),
     ),
-    Point("at the event store's changes", "build", lambda url: faults.locked(url, "work.int_events", "access share")),
+    Point(
+        "at the event store's changes",
+        "build",
+        lambda url: faults.locked(url, "work.int_events__changes", "access share"),
+    ),
+    Point(
+        "after the indexes of a new partition",
+        "build",
+        lambda url: faults.locked(url, "work.int_events__opened", "access share"),
+    ),
     Point("at a mart's changes", "build", lambda url: faults.locked(url, "work.delivery_activity", "access share")),
     Point(
         "in the middle of the checks of the marts",
