@@ -11,9 +11,11 @@ import pytest
 from fastapi.testclient import TestClient
 from psycopg2 import errors
 
-from sillage.queries import deliveries, logs
+from sillage import journal, warehouse
+from sillage.queries import deliveries, logs, workflow
 from sillage.queries.reader import NoReaderError, Reader
 from sillage.tabs import guard, message
+from sillage.window import Window
 from tabs_client import client_of, figure, get
 from tabs_house import EMPTY, HOSTILE_ID, House
 
@@ -23,7 +25,7 @@ DELIVERY = "d-panier-abandonne"
 PAGES = [
     "/deliveries", "/delivery", "/delivery/urls", "/delivery/positions", "/delivery/message", "/delivery/logs", "/delivery/why",
     "/cumulated", "/recipients", "/recipient", "/workflow", "/workflow/quality", "/workflow/rejected", "/workflow/journal",
-    "/delivery/logs.csv", "/recipient.csv", "/workflow/rejected.csv",
+    "/deliveries.csv", "/delivery/urls.csv", "/delivery/logs.csv", "/recipient.csv", "/workflow/rejected.csv",
 ]  # fmt: skip
 
 
@@ -179,6 +181,59 @@ def test_the_export_holds_what_is_filtered_and_no_formula(client: TestClient, ho
     text = get(client, "/delivery/logs.csv", id=HOSTILE_ID, events="all")
     (row,) = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
     assert row["category"] == "'=1+1"
+
+
+def test_deliveries_are_exported_with_every_indicator_as_filtered(client: TestClient, house: House) -> None:
+    text = get(client, "/deliveries.csv", tracking="on", sort="label", order="asc").removeprefix("\ufeff")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    expected = house.rows(
+        "select * from marts.deliveries join marts.delivery_statistics using (delivery_id) where is_tracking_enabled"
+        " order by lower(label), delivery_id"
+    )
+    assert set(rows[0]) == set(expected[0]._fields)
+    assert len(rows) == len(expected) > 1
+    for row, mart in zip(rows, expected, strict=True):
+        for name in (*deliveries.COUNTS, "open_rate", "human_click_rate"):
+            value = getattr(mart, name)
+            assert row[name] == ("" if value is None else str(value)), name
+        assert row["label"].lstrip("'") == (mart.label or "").replace("\0", "").lstrip("'")
+
+
+def test_the_links_of_a_delivery_are_exported_and_add_up(client: TestClient, house: House) -> None:
+    text = get(client, "/delivery/urls.csv", id=DELIVERY).removeprefix("\ufeff")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    (expected,) = house.rows(
+        "select count(*) as count, sum(click_count) as clicks from marts.url_clicks where delivery_id = %s", DELIVERY
+    )
+    assert (len(rows), sum(int(row["click_count"]) for row in rows)) == (expected.count, expected.clicks)
+    columns = house.rows("select column_name from information_schema.columns where table_name = 'url_clicks'")
+    assert set(rows[0]) == {column.column_name for column in columns}
+
+
+def test_a_recompute_shows_how_far_it_is_and_how_it_ended(client: TestClient, house: House) -> None:
+    run = "manual__recompute"
+
+    def at(state: str, *stages: str) -> str:
+        with warehouse.connect(house.owner_url) as connection, warehouse.transaction(connection) as cursor:
+            journal.begin_run(cursor, run, Window.parse("2026-01-01T00", "2026-01-01T01"), DELIVERY)
+            for stage in stages:
+                journal.write(cursor, run, stage, "started", f"Started {stage}.")
+            if state != "running":
+                journal.end_run(cursor, run, state, "Ended.")
+        return get(client, "/delivery", id=DELIVERY)
+
+    try:
+        assert "at step 1 of 5" in at("running")
+        assert "at step 3 of 5" in at("running", "land", "check raw", "build")
+        assert "The last recompute failed." in at("failed", "land")
+        text = at("published", *workflow.STAGES)
+        assert "Recomputed" in text and "is being recomputed" not in text
+        assert "Recomputed" not in get(client, "/delivery", id=HOSTILE_ID)
+    finally:
+        with warehouse.connect(house.owner_url) as connection, warehouse.transaction(connection) as cursor:
+            cursor.execute("delete from ops.journal where run_id = %s", (run,))
+            cursor.execute("delete from ops.run_window where run_id = %s", (run,))
+            cursor.execute("delete from ops.run where run_id = %s", (run,))
 
 
 def test_a_log_names_the_withheld_opens_of_nobody(client: TestClient) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -49,6 +49,16 @@ COUNTS = (
     "article_count",
 )
 SENDING = COUNTS[:6]
+MACHINES = ("machine_open_count", "scanner_click_count", "withheld_open_count")
+RATES = ("open_rate", "click_rate", "click_to_open_rate", "raw_reactivity_rate", "reactivity_rate", "opt_out_rate")
+# What the export holds: all of marts.deliveries and of marts.delivery_statistics.
+DELIVERY_COLUMNS = (
+    "delivery_id", "label", "subject", "channel", "sent_at", "is_tracking_enabled", "is_open_tracking_enabled", "text_only_count",
+)  # fmt: skip
+STATISTICS_COLUMNS = (
+    *COUNTS, *(f"human_{name}" for name in (*COUNTS, *RATES) if name not in SENDING), *MACHINES, *RATES,
+    "complaint_rate", "bounce_rate", "first_event_at", "last_event_at", "as_of",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,8 +81,6 @@ def listed(cursor: Any, search: Search) -> tuple[list[Any], int]:
     """A page of deliveries that `search` finds, and how many it finds in all."""
     conditions, values = _conditions(search)
     prefix = "human_" if search.is_people else ""
-    order = SORTS[search.sort].format(h=prefix)
-    direction = "desc" if search.is_descending else "asc"
     statement = f"""
         select delivery.*, statistics.targeted_count, statistics.delivered_count,
             statistics.{prefix}recipient_open_count as opens, statistics.{prefix}recipient_click_count as clicks,
@@ -82,7 +90,7 @@ def listed(cursor: Any, search: Search) -> tuple[list[Any], int]:
         from marts.deliveries as delivery
         left join marts.delivery_statistics as statistics on statistics.delivery_id = delivery.delivery_id
         where {conditions}
-        order by {order} {direction} nulls last, delivery.delivery_id
+        order by {_order(search)}
         limit %(limit)s offset %(offset)s
     """
     values |= {"limit": search.page_size, "offset": (search.page - 1) * search.page_size}
@@ -92,6 +100,28 @@ def listed(cursor: Any, search: Search) -> tuple[list[Any], int]:
         return rows, rows[0].found_count
     cursor.execute(f"select count(*) as found_count from marts.deliveries as delivery where {conditions}", values)
     return [], cursor.fetchone().found_count
+
+
+def every(cursor: Any, search: Search) -> Iterator[Any]:
+    """All deliveries that `search` finds with all their indicators, one by one; `cursor` should fetch in portions."""
+    conditions, values = _conditions(search)
+    columns = [f"delivery.{name}" for name in DELIVERY_COLUMNS] + [f"statistics.{name}" for name in STATISTICS_COLUMNS]
+    cursor.execute(
+        f"""
+        select {", ".join(columns)}
+        from marts.deliveries as delivery
+        left join marts.delivery_statistics as statistics on statistics.delivery_id = delivery.delivery_id
+        where {conditions}
+        order by {_order(search)}
+        """,
+        values,
+    )
+    yield from cursor
+
+
+def _order(search: Search) -> str:
+    order = SORTS[search.sort].format(h="human_" if search.is_people else "")
+    return f"{order} {'desc' if search.is_descending else 'asc'} nulls last, delivery.delivery_id"
 
 
 def _unrounded(rate: str, count: str) -> str:
@@ -177,10 +207,7 @@ def _summed(cursor: Any, condition: str, values: dict[str, Any]) -> Any:
     sums += [
         sql.SQL("sum({0}) as {0}").format(sql.Identifier(f"human_{name}")) for name in COUNTS if name not in SENDING
     ]
-    sums += [
-        sql.SQL("sum({0}) as {0}").format(sql.Identifier(name))
-        for name in ("machine_open_count", "scanner_click_count")
-    ]
+    sums += [sql.SQL("sum({0}) as {0}").format(sql.Identifier(name)) for name in MACHINES]
     cursor.execute(
         sql.SQL(
             "select count(*) as delivery_count, {sums}, max(as_of) as as_of, min(delivery.sent_at) as sent_at"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .activity import Span
 from .verdicts import IS_PEOPLE
 
 GROUPS = ("url", "label", "category")
+# What the export holds: all of marts.url_clicks.
+EXPORTED = (
+    "delivery_id", "url", "label", "category", "link_type", "click_count", "recipient_click_count", "human_click_count",
+    "human_recipient_click_count", "click_share_rate", "first_clicked_at", "last_clicked_at",
+)  # fmt: skip
 # What a click on the message is counted as: every event, people's, or messages with at least one.
 MEASURES = {"people": "human_click_count", "total": "click_count", "unique": "recipient_click_count"}
 
@@ -33,6 +38,15 @@ def clicked(cursor: Any, delivery_id: str, group: str, is_people: bool) -> list[
         (delivery_id,),
     )
     return list(cursor.fetchall())
+
+
+def every(cursor: Any, delivery_id: str) -> Iterator[Any]:
+    """Every link of `delivery_id` that was followed, of every type, with all its figures (EXPORTED); most clicked first."""
+    cursor.execute(
+        f"select {', '.join(EXPORTED)} from marts.url_clicks where delivery_id = %s order by click_count desc, url, link_type",
+        (delivery_id,),
+    )
+    yield from cursor
 
 
 def others(cursor: Any, delivery_id: str, is_people: bool) -> list[Any]:

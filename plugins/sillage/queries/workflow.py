@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 PAGE = 50
+# What a run does one after the other, as the journal names it.
+STAGES = ("land", "check raw", "build", "check marts", "publish")
 
 
 def runs(cursor: Any, limit: int = 20) -> list[Any]:
@@ -20,6 +22,27 @@ def runs(cursor: Any, limit: int = 20) -> list[Any]:
         (limit,),
     )
     return list(cursor.fetchall())
+
+
+def recompute_of(cursor: Any, delivery_id: str) -> Any | None:
+    """The newest run that was asked to recompute `delivery_id`, alone or with all others, and the stage it is at (1 to 5).
+
+    None where nobody ever asked; stage 0 is before the first.
+    """
+    cursor.execute(
+        """
+        select run.run_id, run.state, run.started_at, run.ended_at, coalesce(array_position(%(stages)s, (
+            select entry.stage from ops.journal as entry
+            where entry.run_id = run.run_id and entry.state = 'started' and entry.written_at >= run.started_at
+            order by entry.entry_id desc limit 1
+        )), 0) as stage
+        from ops.recompute as asked join ops.run as run using (run_id)
+        where asked.delivery_id is null or asked.delivery_id = %(id)s
+        order by run.started_at desc limit 1
+        """,
+        {"id": delivery_id, "stages": list(STAGES)},
+    )
+    return cursor.fetchone()
 
 
 def bounds(cursor: Any) -> tuple[datetime | None, datetime | None]:

@@ -76,6 +76,8 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         "static": lambda name: f"{root}/static/{name}?v={version_of(name)}",
         "airflow_root": root.rsplit("/", 1)[0],
         "rights": getattr(request.state, "rights", None),
+        # For the header of a delivery's pages.
+        "recompute": getattr(request.state, "recompute", None),
         "path": request.url.path.removeprefix(root),
     }
     text = templates().get_template(template).render(**speech.names(), **ours, **values)

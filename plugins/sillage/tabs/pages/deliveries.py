@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from ...queries import activity, deliveries
-from .. import figures, state
+from ...queries.reader import Reader
+from .. import csv_export, figures, state
 from ..rendering import page
 from .delivery import MOST_ADDED, curves
 
@@ -17,18 +19,7 @@ router = APIRouter()
 @router.get("/deliveries")
 def listed(request: Request) -> Response:
     """Search, filter, sort, page."""
-    search = deliveries.Search(
-        text=state.text(request, "q"),
-        channel=state.text(request, "channel"),
-        is_tracked={"on": True, "off": False}.get(state.text(request, "tracking")),
-        sent_from=state.moment(request, "from"),
-        sent_until=state.moment(request, "until", end_of_day=True),
-        sort=state.choice(request, "sort", deliveries.SORTS, "sent"),
-        is_descending=state.choice(request, "order", ("asc", "desc"), "desc") == "desc",
-        page=state.whole(request, "page", 1, 1, 10_000),
-        page_size=state.whole(request, "size", 25, 10, 200),
-        is_people=state.is_people(request),
-    )
+    search = _asked(request)
     with request.app.state.reader.snapshot() as cursor:
         rows, found = deliveries.listed(cursor, search)
         channels = deliveries.channels(cursor)
@@ -44,6 +35,34 @@ def listed(request: Request) -> Response:
         channels=channels,
         as_of=as_of,
         pages=pages,
+    )
+
+
+@router.get("/deliveries.csv")
+def listed_csv(request: Request) -> Response:
+    """All that the filter finds, with every indicator, as a file."""
+    reader: Reader = request.app.state.reader
+    search = _asked(request)
+
+    def rows() -> Iterator[Sequence[Any]]:
+        with reader.stream() as cursor:
+            yield from deliveries.every(cursor, search)
+
+    return csv_export.download("deliveries", (*deliveries.DELIVERY_COLUMNS, *deliveries.STATISTICS_COLUMNS), rows)
+
+
+def _asked(request: Request) -> deliveries.Search:
+    return deliveries.Search(
+        text=state.text(request, "q"),
+        channel=state.text(request, "channel"),
+        is_tracked={"on": True, "off": False}.get(state.text(request, "tracking")),
+        sent_from=state.moment(request, "from"),
+        sent_until=state.moment(request, "until", end_of_day=True),
+        sort=state.choice(request, "sort", deliveries.SORTS, "sent"),
+        is_descending=state.choice(request, "order", ("asc", "desc"), "desc") == "desc",
+        page=state.whole(request, "page", 1, 1, 10_000),
+        page_size=state.whole(request, "size", 25, 10, 200),
+        is_people=state.is_people(request),
     )
 
 

@@ -66,6 +66,7 @@ def known(cursor: Any, request: Request) -> Any:
         raise HTTPException(
             404, "There is no such delivery: it may not have been sent yet, or its hour is not published."
         )
+    request.state.recompute = workflow.recompute_of(cursor, delivery.delivery_id)
     return delivery
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from ...queries import activity, deliveries, links
-from .. import figures, message, state
+from ...queries.reader import Reader
+from .. import csv_export, figures, message, state
 from ..language import Speech
 from ..rendering import page, speech_of
 from .delivery import MOST_ADDED, known, platform_average
@@ -44,6 +46,20 @@ def urls(request: Request) -> Response:
         clicks=figures.value_of(delivery, "click_count", is_people),
         clickers=figures.value_of(delivery, "recipient_click_count", is_people),
     )  # fmt: skip
+
+
+@router.get("/delivery/urls.csv")
+def urls_csv(request: Request) -> Response:
+    """Every link that was followed, of every type, as a file."""
+    reader: Reader = request.app.state.reader
+    with reader.snapshot() as cursor:
+        delivery_id = known(cursor, request).delivery_id
+
+    def rows() -> Iterator[Sequence[Any]]:
+        with reader.stream() as cursor:
+            yield from links.every(cursor, delivery_id)
+
+    return csv_export.download(f"urls-{delivery_id}", links.EXPORTED, rows)
 
 
 @router.get("/delivery/positions")
