@@ -159,6 +159,38 @@ def test_several_deliveries_are_ticked_and_added_up(login: Any, airflow: Any) ->
     assert figure(frame, "click_count") == f"{row.clicks:,}"
 
 
+def test_a_tick_outlives_the_page_of_the_list(login: Any, airflow: Any) -> None:
+    frame = open_tab(login(), airflow.url, "/deliveries?size=10&sort=label&order=asc")
+    add_up = frame.get_by_role("button", name="Add up the chosen ones")
+    first = frame.get_by_role("checkbox").first
+    chosen = [first.get_attribute("value")]
+    first.check()
+    frame.get_by_role("link", name="Next").click()
+    frame.get_by_text("Page 2 of").wait_for()
+    second = frame.get_by_role("checkbox").first
+    chosen.append(second.get_attribute("value"))
+    second.check()
+    frame.get_by_role("link", name="Previous").click()
+    frame.get_by_text("Page 1 of").wait_for()
+    assert first.is_checked()
+    assert add_up.inner_text().split()[-1] == "2"
+    (row,) = airflow.house.rows(
+        "select sum(human_click_count) as clicks from marts.delivery_statistics where delivery_id = any(%s)", chosen
+    )
+    add_up.click()
+    wait_for_tab(frame, "2 deliveries added up")
+    assert figure(frame, "click_count") == f"{row.clicks:,}"
+
+
+def test_all_ticks_are_taken_back_at_once(login: Any, airflow: Any) -> None:
+    frame = open_tab(login(), airflow.url, "/deliveries")
+    box = frame.get_by_role("checkbox", name="Choose Soldes")
+    box.check()
+    frame.get_by_role("button", name="Choose none").click()
+    assert not box.is_checked()
+    assert frame.get_by_role("button", name="Choose none").is_hidden()
+
+
 def test_a_bounce_reason_opens_its_domains_and_back(login: Any, airflow: Any) -> None:
     (row,) = airflow.house.rows(
         "select reason, count(distinct recipient_domain) as domains from intermediate.int_events where delivery_id = %s"

@@ -30,13 +30,42 @@
     outside.remove();
   });
 
-  function countTicked() {
+  // Deliveries that were ticked, on whichever page of the list; they last as long as the frame does.
+  var ticked = new Set();
+
+  function boxesOf(form) { return form.querySelectorAll("input[type='checkbox'][name='id']"); }
+
+  function tick(event) {
+    var box = event.target;
+    if (!box.matches("form[data-cumulate] input[name='id']")) { return; }
+    if (box.checked) { ticked.add(box.value); } else { ticked.delete(box.value); }
+    showTicked();
+  }
+
+  function clearTicked(event) {
+    if (!event.target.closest || !event.target.closest("[data-clear]")) { return; }
+    ticked.clear();
+    showTicked();
+  }
+
+  // The boxes of this page as they were ticked; what was ticked on other pages goes along in hidden fields.
+  function showTicked() {
     var form = document.querySelector("form[data-cumulate]");
     if (!form) { return; }
-    // Not form.id: the ticks are named id too, and a form gives its fields by name.
-    var count = form.querySelectorAll("input[name='id']:checked").length;
-    form.querySelector("button").disabled = count < 2;
-    form.querySelector("[data-count]").textContent = count || "";
+    form.querySelectorAll("input[data-elsewhere]").forEach(function (field) { field.remove(); });
+    var elsewhere = new Set(ticked);
+    boxesOf(form).forEach(function (box) { box.checked = ticked.has(box.value); elsewhere.delete(box.value); });
+    elsewhere.forEach(function (id) {
+      var field = document.createElement("input");
+      field.type = "hidden";
+      field.name = "id";
+      field.value = id;
+      field.dataset.elsewhere = "";
+      form.appendChild(field);
+    });
+    form.querySelector("button.primary").disabled = ticked.size < 2;
+    form.querySelector("[data-count]").textContent = ticked.size || "";
+    form.querySelector("[data-clear]").hidden = ticked.size === 0;
   }
 
   // What scrolls must be reachable with the keyboard; what does not scroll is no stop.
@@ -46,9 +75,10 @@
     });
   }
 
-  function settle() { countTicked(); reachScrolled(); }
+  function settle() { showTicked(); reachScrolled(); }
 
-  document.addEventListener("change", countTicked);
+  document.addEventListener("change", tick);
+  document.addEventListener("click", clearTicked);
   document.addEventListener("DOMContentLoaded", settle);
   window.addEventListener("resize", reachScrolled);
   document.addEventListener("htmx:afterSettle", settle);
