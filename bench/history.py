@@ -239,6 +239,8 @@ def keep(folder: Path, events: int = EVENTS) -> Kept:
         raise HistoryError(
             f"{folder} holds a history of {mark.read_text()} events and not of {events}: name another folder."
         )
+    else:
+        warehouse.migrate(kept.url())  # it may be older than the code
     return kept
 
 
