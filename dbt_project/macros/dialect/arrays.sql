@@ -1,6 +1,10 @@
-{# How many distinct values an array holds, nulls not counted. #}
-{% macro distinct_count(array) %}{{ return(adapter.dispatch('distinct_count', 'sillage')(array)) }}{% endmacro %}
+{# True where an array holds at least `least` distinct values, nulls not counted. Short arrays are not looked into. #}
+{% macro holds_distinct(array, least) %}{{ return(adapter.dispatch('holds_distinct', 'sillage')(array, least)) }}{% endmacro %}
 
-{% macro postgres__distinct_count(array) -%}
-    (select count(distinct item) from unnest({{ array }}) as item)
+{% macro postgres__holds_distinct(array, least) -%}
+    case
+        when cardinality({{ array }}) >= {{ least }}
+            then (select count(distinct item) from unnest({{ array }}) as item) >= {{ least }}
+        else false
+    end
 {%- endmacro %}

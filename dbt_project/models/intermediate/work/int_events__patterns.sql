@@ -87,17 +87,21 @@ anchors as (
 
     select
         frames.*,
-        {{ distinct_count('burst_frame') }} >= {{ var('burst_links') }} as begins_burst,
-        {{ distinct_count('sweep_frame') }} >= greatest({{ var('sweep_links') }}, {{ var('sweep_share') }} * url_count) as begins_sweep
+        {{ holds_distinct('burst_frame', var('burst_links')) }} as begins_burst,
+        {{ holds_distinct('sweep_frame', 'greatest(' ~ var('sweep_links') ~ ', ' ~ var('sweep_share') ~ ' * url_count)') }}
+            as begins_sweep
     from frames
 
 ),
 
--- The whole burst, its first click included: everything up to burst_seconds after a click that begins one.
+-- The whole burst, its first click included: everything up to burst_seconds after a click that begins one. Only keys go on:
+-- with the frames' columns beside them Postgres would look into every frame twice.
 bursts as (
 
     select
-        anchors.*,
+        delivery_number,
+        message_key,
+        event_key,
         bool_or(begins_burst) over (
             partition by message_key, delivery_number order by occurred_at
             range between interval '{{ var("burst_seconds") }} seconds' preceding and current row
