@@ -32,6 +32,7 @@ from sillage import settings, warehouse
 from sillage.cli import demonstration, environment, preparation, processes
 from sillage.cli.airflow_api import AirflowApi
 from sillage.cli.credentials import UI_USER
+from sillage.queries.workflow import STAGES
 from sillage.server import free_port
 from sillage.window import HOUR, Window, label
 
@@ -43,7 +44,6 @@ TOGETHER = 3
 WINDOWS = 24
 EMPTY_HOURS = 3
 PATIENCE = 3 * 3600.0
-STAGES = ("land", "check raw", "build", "check marts", "publish")
 
 
 class Sampler:

@@ -23,9 +23,10 @@ import machine
 import season
 from fresh_warehouse import add_warehouse, admin
 from memory import peak_memory
-from stages import STAGES, Run, forget, run_window
+from stages import Run, forget, run_window
 
 from sillage import models, warehouse
+from sillage.queries.workflow import STAGES
 from sillage.server import Server
 from sillage.window import HOUR, Window
 

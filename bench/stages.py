@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sillage import journal, landing, models, quality, transformation, warehouse
+from sillage.queries.workflow import STAGES
 from sillage.window import Window
 
-STAGES = ("land", "check raw", "build", "check marts", "publish")
 _numbers = itertools.count()
 
 

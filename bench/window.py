@@ -19,9 +19,10 @@ from pathlib import Path
 from fresh_warehouse import fresh_warehouse
 from memory import peak_memory
 from sendgrid_records import HOUR, write_records
-from stages import STAGES, forget, run_window
+from stages import forget, run_window
 
 from sillage import warehouse
+from sillage.queries.workflow import STAGES
 from sillage.window import Window
 
 LIMIT = 2.5

@@ -65,28 +65,23 @@
         {{ return(opened) }}
     {%- endif -%}
     {%- set width = var('deliveries_per_partition') -%}
-    {%- set numbers = run_query(
-        "select distinct delivery_number / " ~ width ~ " as number from work.int_deliveries__touched order by 1"
+    {%- set missing = run_query(
+        "select number from (select distinct delivery_number / " ~ width ~ " as number from work.int_deliveries__touched) as needed"
+        ~ " where to_regclass('" ~ target.schema ~ "." ~ target.identifier ~ "_p' || number) is null order by number"
     ) -%}
-    {%- for number in numbers.columns[0].values() -%}
-        {%- set name = target.identifier ~ '_p' ~ number -%}
-        {%- if run_query("select to_regclass('" ~ target.schema ~ "." ~ name ~ "')").columns[0].values()[0] is none -%}
-            {%- set partition = api.Relation.create(database=target.database, schema='work', identifier=name) -%}
-            {%- do opened.update({partition: [number * width, (number + 1) * width]}) -%}
-        {%- endif -%}
+    {%- for number in missing.columns[0].values() -%}
+        {%- set partition = api.Relation.create(database=target.database, schema='work', identifier=target.identifier ~ '_p' ~ number) -%}
+        {%- do opened.update({partition: [number * width, (number + 1) * width]}) -%}
     {%- endfor -%}
     {{ return(opened) }}
 {% endmacro %}
 
 {# The partitions of `target` that stand in schema work: this run's, or what a run left that was never published. #}
 {% macro partitions_in_work(target) %}
-    {%- set names = run_query(
-        "select quote_ident(relname) from pg_class where relnamespace = 'work'::regnamespace and relkind = 'r'"
+    {{ return(run_query(
+        "select 'work.' || relname from pg_class where relnamespace = 'work'::regnamespace and relkind = 'r'"
         ~ " and relname ~ '^" ~ target.identifier ~ "_p[0-9]+$' order by 1"
-    ).columns[0].values() -%}
-    {%- set partitions = [] -%}
-    {%- for name in names -%}{%- do partitions.append("work." ~ name) -%}{%- endfor -%}
-    {{ return(partitions) }}
+    ).columns[0].values()) }}
 {% endmacro %}
 
 {% macro is_within(bounds) -%} delivery_number >= {{ bounds[0] }} and delivery_number < {{ bounds[1] }} {%- endmacro %}

@@ -6,7 +6,7 @@
 {% macro publish() %}
     {%- set run_id = current_run_id() -%}
     {%- set change_sets = graph.nodes.values() | selectattr('config.materialized', 'equalto', 'change_set') | list -%}
-    {% do run_query("begin; set local lock_timeout = '60s'; set local maintenance_work_mem = '" ~ var('work_mem') ~ "'; " ~ hold_turn(run_id)) %}
+    {% do run_query("begin; set local lock_timeout = '60s'; " ~ hold_turn(run_id)) %}
     {# Asked with the turn held: another try of this run may have been publishing until now. #}
     {%- if run_query("select 1 from ops.run where run_id = '" ~ run_id ~ "' and state = 'published'") | length > 0 -%}
         {% do run_query("rollback") %}

@@ -49,14 +49,14 @@ COUNTS = (
     "article_count",
 )
 SENDING = COUNTS[:6]
-MACHINES = ("machine_open_count", "scanner_click_count", "withheld_open_count")
+MACHINES = ("machine_open_count", "scanner_click_count")
 RATES = ("open_rate", "click_rate", "click_to_open_rate", "raw_reactivity_rate", "reactivity_rate", "opt_out_rate")
 # What the export holds: all of marts.deliveries and of marts.delivery_statistics.
 DELIVERY_COLUMNS = (
     "delivery_id", "label", "subject", "channel", "sent_at", "is_tracking_enabled", "is_open_tracking_enabled", "text_only_count",
 )  # fmt: skip
 STATISTICS_COLUMNS = (
-    *COUNTS, *(f"human_{name}" for name in (*COUNTS, *RATES) if name not in SENDING), *MACHINES, *RATES,
+    *COUNTS, *(f"human_{name}" for name in (*COUNTS, *RATES) if name not in SENDING), *MACHINES, "withheld_open_count", *RATES,
     "complaint_rate", "bounce_rate", "first_event_at", "last_event_at", "as_of",
 )  # fmt: skip
 

@@ -60,7 +60,7 @@ def _processed(delivery: Any, domain: str, domains: Sequence[Any]) -> int | None
 
 
 def known(cursor: Any, request: Request) -> Any:
-    """The delivery that the address names. Raises a 404 where there is none."""
+    """The delivery that the address names; its recompute is kept for the page's header. Raises a 404 where there is none."""
     delivery = deliveries.one(cursor, state.identifier(request))
     if delivery is None:
         raise HTTPException(
