@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from hours import rows, run_hours
+from hours import run_hours
+from sillage import warehouse
 from sillage.window import HOUR, Window
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -34,7 +35,9 @@ def plain(value: Any) -> Any:
 def assert_answers(url: str, case: Path) -> None:
     """Ask each question of the case's expected.json."""
     for question in json.loads((case / "expected.json").read_text()):
-        found = [[plain(value) for value in row.values()] for row in rows(url, question["sql"])]
+        with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
+            cursor.execute(question["sql"])
+            found = [[plain(value) for value in row] for row in cursor.fetchall()]
         assert found == [[plain(value) for value in row] for row in question["rows"]], question["sql"]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +15,9 @@ from typing import Any
 from oracle import verdicts
 from oracle.reading import SECOND, Record
 
-SENDING = {"targeted", "sent", "delivered", "hard_bounce", "soft_bounce", "deferred", "complaint", "rejected"}
+SENDING = {
+    "targeted", "sent", "delivered", "hard_bounce", "soft_bounce", "auto_reply", "deferred", "complaint", "rejected",
+}  # fmt: skip
 TRACKING = {"open", "click", "mirror_page", "opt_out", "web", "transaction", "forward"}
 URL_TYPES = {"click", "mirror_page", "opt_out", "web", "transaction"}
 
@@ -23,8 +27,9 @@ SENDGRID_TYPES = {
 }  # fmt: skip
 SES_TYPES = {
     "Send": "sent", "Reject": "rejected", "Rendering Failure": "rejected", "Delivery": "delivered", "Complaint": "complaint",
-    "DeliveryDelay": "deferred", "Open": "open", "Click": "click", "Subscription": "opt_out",
+    "DeliveryDelay": "deferred", "Open": "open", "Click": "click",
 }  # fmt: skip
+SUPPRESSED = {"Suppressed", "OnAccountSuppressionList", "OnTenantSuppressionList", "UnsubscribedRecipient"}
 CANONICAL_TYPES = {"targeted", "sent", "delivered", "deferred", "complaint"} | TRACKING
 
 
@@ -72,6 +77,15 @@ class Event:
         return (
             self.source, self.provider_message, self.raw_type, self.at, self.named_recipient or self.email, self.url,
             self.position, self.content_part, self.ip, self.user_agent, self.named_delivery,
+        )  # fmt: skip
+
+    @property
+    def act(self) -> tuple[Any, ...]:
+        """What two tellings of one event have in common within their message, whether they name its delivery or not."""
+        if self.event_id:
+            return self.source, self.event_id
+        return (
+            self.source, self.raw_type, self.at, self.url, self.position, self.content_part, self.ip, self.user_agent,
         )  # fmt: skip
 
     @property
@@ -124,20 +138,63 @@ def resolve(records: list[Record], open_repeat_seconds: int) -> Resolved:
             fates[record.hour, "duplicate"] += 1
             if event.at < distinct[event.identity].at:
                 distinct[event.identity] = event
+    tellings = _tellings(distinct.values())
     for event in distinct.values():
-        _place(event, catalog)
+        _place(event, catalog, tellings[event.provider_message])
+    events_told_once = _told_once(distinct.values(), fates)
     messages = defaultdict(list)
-    for event in distinct.values():
+    for event in events_told_once:
         messages[event.message].append(event)
     for events in messages.values():
         _mark_repeats(events, open_repeat_seconds)
         verdicts.judge(events, catalog.links.get(events[0].delivery_id, []))
-    return Resolved(list(distinct.values()), catalog, records, fates)
+    return Resolved(events_told_once, catalog, records, fates)
+
+
+def _tellings(events: Iterable[Event]) -> defaultdict[str | None, list[Event]]:
+    """The events that name their delivery, by message."""
+    found = defaultdict(list)
+    for event in events:
+        if event.provider_message and event.named_delivery:
+            found[event.provider_message].append(event)
+    return found
+
+
+def _told_once(events: Iterable[Event], fates: dict[tuple[datetime, str], int]) -> list[Event]:
+    """The events without those that another telling of the same message names the delivery of."""
+    named = {(event.message, event.act) for event in events if event.provider_message and event.named_delivery}
+    kept = []
+    for event in events:
+        if event.provider_message and not event.named_delivery and (event.message, event.act) in named:
+            fates[event.hour, "event"] -= 1
+            fates[event.hour, "duplicate"] += 1
+        else:
+            kept.append(event)
+    return kept
 
 
 def address(email: Any) -> str | None:
-    """An address as it is compared."""
-    return email.strip().lower() or None if isinstance(email, str) else None
+    """An address as it is compared: lower case, its domain in Unicode, without a dot at the end or needless quotes."""
+    if not isinstance(email, str):
+        return None
+    written = email.strip().lower()
+    if "<" in written and written.endswith(">"):
+        written = written[written.rindex("<") + 1 : -1].strip()
+    local, at, domain = written.rpartition("@")
+    if not at:
+        return written or None
+    labels = domain.strip().rstrip(".").split(".")
+    domain = ".".join(label[4:].encode().decode("punycode") if label.startswith("xn--") else label for label in labels)
+    if re.fullmatch(r'"[\w.+-]+"', local):
+        local = local[1:-1]
+    return f"{local}@{domain}" if domain else local or None
+
+
+def public(text: Any) -> Any:
+    """A text without the addresses in it."""
+    if not isinstance(text, str):
+        return text
+    return re.sub(r"[^\s@/?&=#\"'<>(),;:\\{}\[\]]+(@|%40)[^\s@/?&=#\"'<>(),;:\\{}\[\]%]+", "(address)", text)
 
 
 def _catalog(records: list[Record]) -> Catalog:
@@ -176,18 +233,23 @@ def _text(value: Any) -> str | None:
     """An id as text; what is empty names nothing."""
     if value is None or isinstance(value, (dict, list, bool)):
         return None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return str(value).strip() or None
+
+
+def _first_text(value: Any) -> str | None:
+    """The same of a list's first item that names something, or of what is no list."""
+    return next(filter(None, map(_text, value)), None) if isinstance(value, list) else _text(value)
 
 
 def _sendgrid(content: dict[str, Any], at: int, hour: datetime) -> Event | None:
     kind = content["event"].lower()
     event_type = SENDGRID_TYPES.get(kind)
     if kind == "bounce":
-        event_type = "soft_bounce" if content.get("type") == "blocked" else "hard_bounce"
+        event_type, kind = _sendgrid_bounce(content)
     if event_type is None:
         return None
-    category = content.get("category")
-    first = category[0] if isinstance(category, list) and category else category
     message = _text(content.get("sg_message_id"))
     for mark in (".filter", ".stfilter", ".recvd"):
         message = message.split(mark)[0] if message else None
@@ -195,32 +257,76 @@ def _sendgrid(content: dict[str, Any], at: int, hour: datetime) -> Event | None:
     return Event(
         "sendgrid", kind, event_type, at, hour,
         named_delivery=_text(content.get("delivery_id")) or _text(content.get("singlesend_id"))
-        or _text(content.get("marketing_campaign_id")) or _text(first),
+        or _text(content.get("marketing_campaign_id")) or _first_text(content.get("category")),
         named_recipient=_text(content.get("recipient_id")), email=address(content.get("email")), provider_message=message,
         url=content.get("url"), position=offset["index"] + 1 if "index" in offset else None, content_part=offset.get("type"),
-        user_agent=content.get("useragent"), ip=content.get("ip"), is_machine_flagged=content.get("sg_machine_open") is True,
+        user_agent=content.get("useragent"), ip=content.get("ip"),
+        is_machine_flagged=content.get("sg_machine_open") in (True, 1, "true", "1"),
     )  # fmt: skip
+
+
+def _sendgrid_bounce(content: dict[str, Any]) -> tuple[str, str]:
+    """What a bounce is, and its kind in SendGrid's words."""
+    kind = (content.get("type") or "").strip().lower()
+    if kind == "bounce" or (not kind and not str(content.get("status") or "5").startswith("4")):
+        return "hard_bounce", "bounce"
+    return "soft_bounce", f"bounce/{kind}" if kind else "bounce"
 
 
 def _ses(content: dict[str, Any], at: int, hour: datetime) -> Event | None:
     kind = content.get("kind")
     event_type = SES_TYPES.get(str(kind))
     if kind == "Bounce":
-        event_type = "hard_bounce" if content["bounce"].get("bounceType") == "Permanent" else "soft_bounce"
+        event_type = _ses_bounce(content)
+    if kind == "Complaint":
+        complaint = content.get("complaint", {})
+        if complaint.get("complaintSubType") in SUPPRESSED:
+            event_type = "rejected"
+        elif complaint.get("complaintFeedbackType") == "not-spam":
+            event_type = None
+    if kind == "Subscription" and _leaves_a_list(content.get("subscription", {})):
+        event_type = "opt_out"
     if kind is None or event_type is None:
         return None
     mail = content.get("mail", {})
-    tags = {name: values[0] for name, values in mail.get("tags", {}).items() if values}
+    tags = mail.get("tags", {})
     act = content.get({"Open": "open", "Click": "click", "Complaint": "complaint"}.get(kind, ""), {})
-    place = {name: values[0] for name, values in (act.get("linkTags") or {}).items() if values}
+    place = {name: _first_text(values) or "" for name, values in (act.get("linkTags") or {}).items()}
     return Event(
         "ses", kind, event_type, at, hour,
-        named_delivery=_text(tags.get("delivery_id")) or _text(tags.get("campaign_id")) or _text(tags.get("campaign")),
-        named_recipient=_text(tags.get("recipient_id")), email=address(content.get("recipient")),
+        named_delivery=_first_text(tags.get("delivery_id")) or _first_text(tags.get("campaign_id")) or _first_text(tags.get("campaign")),
+        named_recipient=_first_text(tags.get("recipient_id")), email=address(content.get("recipient")),
         provider_message=_text(mail.get("messageId")), url=act.get("link"),
-        position=int(place["position"]) if place.get("position", "").isdigit() else None, content_part=place.get("content_part"),
+        position=int(place["position"]) or None if place.get("position", "").isdigit() else None, content_part=place.get("content_part"),
         user_agent=act.get("userAgent") if kind != "Complaint" else None, ip=act.get("ipAddress"),
     )  # fmt: skip
+
+
+def _ses_bounce(content: dict[str, Any]) -> str:
+    bounce = content["bounce"]
+    if bounce.get("bounceSubType") in SUPPRESSED:
+        return "rejected"
+    if bounce.get("bounceType") == "Permanent":
+        return "hard_bounce"
+    told = [one for one in bounce.get("bouncedRecipients", []) if one.get("emailAddress") == content.get("recipient")]
+    is_silent = not any(one.get("status") or one.get("diagnosticCode") for one in told)
+    is_general = (bounce.get("bounceType"), bounce.get("bounceSubType")) == ("Transient", "General")
+    return "auto_reply" if is_general and is_silent else "soft_bounce"
+
+
+def _leaves_a_list(subscription: dict[str, Any]) -> bool:
+    now, before = (subscription.get(f"{side}TopicPreferences") or {} for side in ("new", "old"))
+    if now.get("unsubscribeAll") and not before.get("unsubscribeAll"):
+        return True
+    left_now, left_before = (
+        {
+            topic["topicName"]
+            for topic in side.get("topicSubscriptionStatus", [])
+            if topic["subscriptionStatus"] == "OptOut"
+        }
+        for side in (now, before)
+    )
+    return bool(left_now - left_before)
 
 
 def _canonical(content: dict[str, Any], at: int, hour: datetime) -> Event | None:
@@ -234,19 +340,21 @@ def _canonical(content: dict[str, Any], at: int, hour: datetime) -> Event | None
     return Event(
         "canonical", kind, event_type, at, hour, named_delivery=_text(content.get("delivery_id")),
         named_recipient=_text(content.get("recipient_id")), email=address(content.get("email")),
-        provider_message=_text(content.get("message_id")), url=content.get("url"), position=content.get("link_position"),
+        provider_message=_text(content.get("message_id")), url=content.get("url"), position=content.get("link_position") or None,
         content_part=content.get("content_part"), user_agent=content.get("user_agent"), ip=content.get("ip"),
         event_id=_text(content.get("event_id")), requester_id=_text(content.get("requester_id")), method=content.get("method"),
         amount=None if amount is None else Decimal(str(amount)), articles=content.get("articles"),
     )  # fmt: skip
 
 
-def _place(event: Event, catalog: Catalog) -> None:
+def _place(event: Event, catalog: Catalog, tellings: list[Event]) -> None:
     """Whose event it is, of which delivery, on which link, and of which type that makes it."""
     claim = catalog.claims.get(event.provider_message or "", {})
-    event.delivery_id = event.named_delivery or _text(claim.get("delivery_id")) or f"unassigned:{event.source}"
+    told, told_recipient = _told_by_others(event, tellings)
+    event.delivery_id = event.named_delivery or _text(claim.get("delivery_id")) or told or f"unassigned:{event.source}"
     event.recipient_id = (
         event.named_recipient
+        or told_recipient
         or catalog.recipient_by_email.get(event.email or "")
         or _text(claim.get("recipient_id"))
         or (f"email:{md5(event.email.encode(), usedforsecurity=False).hexdigest()}" if event.email else "unknown")
@@ -258,6 +366,18 @@ def _place(event: Event, catalog: Catalog) -> None:
         # A click is what its link is for; what a provider calls an opt-out is one, wherever its link leads.
         if event.event_type == "click" and event.link and event.link.get("link_type", "click") != "click":
             event.event_type = event.link["link_type"]
+
+
+def _told_by_others(event: Event, tellings: list[Event]) -> tuple[str | None, str | None]:
+    """The delivery and recipient that other events of its message name, for an event that names no delivery."""
+    if event.named_delivery or not tellings:
+        return None, None
+    recipients = {one.named_recipient for one in tellings if one.named_recipient}
+    of_address = [
+        one.named_recipient for one in tellings if one.named_recipient and one.email and one.email == event.email
+    ]
+    only = next(iter(recipients)) if len(recipients) == 1 and not event.email else None
+    return min(one.named_delivery or "" for one in tellings), min(filter(None, of_address), default=only)
 
 
 def _closeness(event: Event, link: dict[str, Any]) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
 from typing import Any
 
-from oracle.events import SENDING, Event, Resolved
+from oracle.events import SENDING, Event, Resolved, address
 from oracle.reading import SECOND, moment
 from oracle.verdicts import HUMAN, classify
 
@@ -68,8 +68,14 @@ def links(resolved: Resolved) -> Iterable[Row]:
     """One row per tracked link of a delivery."""
     for delivery_id, entries in resolved.catalog.links.items():
         for link in entries:
-            names = ("url", "label", "category", "link_type", "position", "content_part")
-            yield {"link_id": link["link_id"], "delivery_id": delivery_id, **{name: link.get(name) for name in names}}
+            names = ("url", "label", "category", "link_type", "content_part")
+            told = {name: link.get(name) for name in names}
+            yield {
+                "link_id": link["link_id"],
+                "delivery_id": delivery_id,
+                "position": link.get("position") or None,
+                **told,
+            }
 
 
 def recipient_tracking(resolved: Resolved) -> Iterable[Row]:
@@ -143,7 +149,9 @@ def _sending(events: list[Event], entry: Row) -> Row:
 
 
 def _is_soft_bounced(events: list[Event]) -> bool:
-    failures = [event for event in events if event.event_type in ("hard_bounce", "soft_bounce")]
+    # An automatic reply is none of a message that was delivered; without a delivery it was a refusal.
+    temporary = _of(events, "soft_bounce") or (_of(events, "auto_reply") if not _of(events, "delivered") else [])
+    failures = [*_of(events, "hard_bounce"), *temporary]
     # Of two failures at one moment the permanent one is the last.
     last = max(failures, key=lambda event: (event.at, event.event_type == "hard_bounce"), default=None)
     if last is None or last.event_type == "hard_bounce":
@@ -374,17 +382,17 @@ def _addresses(resolved: Resolved) -> dict[str, str]:
             found[event.recipient_id] = min(event.email, found.get(event.recipient_id, event.email))
     for recipient_id, entry in resolved.catalog.recipients.items():
         if isinstance(entry.get("email"), str) and entry["email"].strip():
-            found[recipient_id] = entry["email"].strip().lower()
+            found[recipient_id] = address(entry["email"]) or ""
     return found
 
 
 def _catalog_domain(resolved: Resolved, recipient_id: str) -> str | None:
     email = resolved.catalog.recipients.get(recipient_id, {}).get("email")
-    return _domain(email.strip().lower()) if isinstance(email, str) else None
+    return _domain(address(email))
 
 
 def _domain(email: str | None) -> str | None:
-    return email.rpartition("@")[2] or None if email else None
+    return email.rpartition("@")[2] or None if email and "@" in email else None
 
 
 def _rate(numerator: int, denominator: int | None) -> Decimal | None:
@@ -395,7 +403,7 @@ def _rate(numerator: int, denominator: int | None) -> Decimal | None:
 
 
 def _estimate(count: int, to_deliver: int, text_only: int) -> int | None:
-    if to_deliver == text_only:
+    if to_deliver <= text_only:
         return None
     ratio = Decimal(count) * to_deliver / (to_deliver - text_only)
     return int(ratio.quantize(Decimal(1), ROUND_HALF_UP))

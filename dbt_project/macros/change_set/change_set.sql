@@ -8,7 +8,7 @@
     audit.<model>    a view: how the table would look once the changes are applied, for the checks before publishing.
   `publish` (publish.sql) applies the change sets of all models in one transaction.
 
-  Config: unique_key (list, the primary key), indexes (list of {name, columns, where}), is_partitioned (by delivery number:
+  Config: unique_key (list, the primary key), indexes (list of {columns, type, where}), is_partitioned (by delivery number:
   partitions.sql).
 #}
 {% materialization change_set, adapter='postgres' %}
@@ -219,7 +219,7 @@
     {% endif %}
 {% endmacro %}
 
-{# What makes one index of the config (columns, where) on `relation`. #}
+{# What makes one index of the config (columns, type, where) on `relation`. #}
 {% macro index_statement(index, relation) -%}
-    create index on {{ relation }} ({{ index.columns | join(', ') }}) {{ 'where ' ~ index.where if index.where }}
+    create index on {{ relation }} using {{ index.type or 'btree' }} ({{ index.columns | join(', ') }}) {{ 'where ' ~ index.where if index.where }}
 {%- endmacro %}

@@ -20,3 +20,16 @@
 {% macro pseudonym(expression) %}{{ return(adapter.dispatch('pseudonym', 'sillage')(expression)) }}{% endmacro %}
 
 {% macro postgres__pseudonym(expression) -%} md5({{ expression }}) {%- endmacro %}
+
+{#
+  A name that a key can hold: an index entry of Postgres takes 2 704 bytes, of which two names (a link's delivery and its
+  own id) share one. A longer text is its beginning and its digest. RFC 5322 allows message ids of 998.
+#}
+{% macro key_text(expression) %}{{ return(adapter.dispatch('key_text', 'sillage')(expression)) }}{% endmacro %}
+
+{% macro postgres__key_text(expression) -%}
+    case
+        when octet_length({{ expression }}) > 1000 then left({{ expression }}, 200) || '...' || md5({{ expression }})
+        else {{ expression }}
+    end
+{%- endmacro %}

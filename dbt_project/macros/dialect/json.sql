@@ -11,21 +11,49 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# The first path of the list that holds a text: arrays and objects do not count, blanks do not either. #}
-{% macro first_json_text(column, paths) -%}
+{#
+  The first path of the list that names something. A path that ends in `.*` is a list's: its first text or number counts (a
+  category, a tag), whatever stands before it.
+#}
+{% macro first_json_id(column, paths) -%}
     coalesce(
         {%- for path in paths %}
-        {{ json_scalar_text(column, path) }}{{ ',' if not loop.last }}
+        {{ json_first_id(column, path[:-2]) if path.endswith('.*') else json_id(column, path) }}{{ ',' if not loop.last }}
         {%- endfor %}
     )
 {%- endmacro %}
 
-{% macro json_scalar_text(column, path) %}{{ return(adapter.dispatch('json_scalar_text', 'sillage')(column, path)) }}{% endmacro %}
+{#
+  An id out of a JSON value that may hold anything: a text without the blanks around it, or a number (1001.0 is 1001). Null
+  where it is neither, or blank.
+#}
+{% macro json_id(column, path) %}{{ return(adapter.dispatch('json_id', 'sillage')(column, path)) }}{% endmacro %}
 
-{% macro postgres__json_scalar_text(column, path) -%}
+{% macro postgres__json_id(column, path) -%}
+    case jsonb_typeof({{ column }} #> '{ {{- path.split('.') | join(',') -}} }')
+        when 'string' then nullif(trim({{ json_text(column, path) }}), '')
+        when 'number' then trim_scale(({{ json_text(column, path) }})::numeric)::text
+    end
+{%- endmacro %}
+
+{# The first id in a JSON array; null where the value is no array, or none of its items is an id. #}
+{% macro json_first_id(column, path) %}{{ return(adapter.dispatch('json_first_id', 'sillage')(column, path)) }}{% endmacro %}
+
+{% macro postgres__json_first_id(column, path) -%}
+    {%- set list = column ~ " #> '{" ~ path.split('.') | join(',') ~ "}'" -%}
     case
-        when jsonb_typeof({{ column }} #> '{ {{- path.split('.') | join(',') -}} }') in ('string', 'number')
-            then nullif(trim({{ json_text(column, path) }}), '')
+        when jsonb_typeof({{ list }}) = 'array'
+            then (
+                select
+                    case jsonb_typeof(item)
+                        when 'number' then trim_scale((item #>> '{}')::numeric)::text
+                        else trim(item #>> '{}')
+                    end
+                from jsonb_array_elements({{ list }}) with ordinality as items (item, place)
+                where jsonb_typeof(item) = 'number' or (jsonb_typeof(item) = 'string' and trim(item #>> '{}') != '')
+                order by place
+                limit 1
+            )
     end
 {%- endmacro %}
 
@@ -33,19 +61,28 @@
 
 {% macro postgres__json_without(column, key) -%} {{ column }} - '{{ key }}' {%- endmacro %}
 
-{# A whole number out of a JSON value that may hold anything: null where it is none, or none that fits. #}
+{# A whole number out of a JSON value that may hold anything (3.0 is 3): null where it is none, or none that fits. #}
 {% macro json_integer(column, path) %}{{ return(adapter.dispatch('json_integer', 'sillage')(column, path)) }}{% endmacro %}
 
 {% macro postgres__json_integer(column, path) -%}
-    case when {{ json_text(column, path) }} ~ '^[0-9]{1,9}$' then ({{ json_text(column, path) }})::integer end
+    case
+        when {{ json_text(column, path) }} ~ '^[0-9]{1,9}(\.0{1,30})?$'
+            then split_part({{ json_text(column, path) }}, '.', 1)::integer
+    end
 {%- endmacro %}
 
-{# An amount: at most 16 digits before and any after the point; null where the value is none. #}
+{# A position in a message, from 1: who counts from 0 tells none for the first link. #}
+{% macro json_position(column, path) -%} nullif({{ json_integer(column, path) }}, 0) {%- endmacro %}
+
+{#
+  An amount of fewer than 10^12, so that ten thousand of the largest fit the counters' 16 digits; any number of digits after
+  the point. Null where the value is none (raw_hours.yml warns of transactions that lose theirs).
+#}
 {% macro json_amount(column, path) %}{{ return(adapter.dispatch('json_amount', 'sillage')(column, path)) }}{% endmacro %}
 
 {% macro postgres__json_amount(column, path) -%}
     case
-        when {{ json_text(column, path) }} ~ '^-?[0-9]{1,15}(\.[0-9]{1,30})?$'
+        when {{ json_text(column, path) }} ~ '^-?[0-9]{1,12}(\.[0-9]{1,30})?$'
             then ({{ json_text(column, path) }})::numeric(18, 2)
     end
 {%- endmacro %}
@@ -55,7 +92,9 @@
 {% macro postgres__json_boolean(column, path, otherwise) -%}
     case lower({{ json_text(column, path) }})
         when 'true' then true
+        when '1' then true
         when 'false' then false
+        when '0' then false
         else {{ otherwise }}
     end
 {%- endmacro %}

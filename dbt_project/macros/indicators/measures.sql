@@ -58,6 +58,6 @@
 
 {% macro is_sending_event(event_type) -%}
     {{ event_type }} in (
-        'targeted', 'sent', 'delivered', 'hard_bounce', 'soft_bounce', 'deferred', 'rejected', 'complaint'
+        'targeted', 'sent', 'delivered', 'hard_bounce', 'soft_bounce', 'auto_reply', 'deferred', 'rejected', 'complaint'
     )
 {%- endmacro %}

@@ -10,8 +10,12 @@
 
 {#
   What opens would be if those of text-only messages could be seen: round(opens * to_deliver / (to_deliver - text_only)),
-  null where all messages are text (indicators.md: estimated_recipient_open_count).
+  null where all messages are text, or where the catalog knows of more text messages than there are to deliver
+  (indicators.md: estimated_recipient_open_count).
 #}
 {% macro estimated_for_text_only(count, to_deliver, text_only) -%}
-    cast(round(cast({{ count }} as numeric) * {{ to_deliver }} / nullif({{ to_deliver }} - {{ text_only }}, 0)) as bigint)
+    case
+        when {{ to_deliver }} > {{ text_only }}
+            then cast(round(cast({{ count }} as numeric) * {{ to_deliver }} / ({{ to_deliver }} - {{ text_only }})) as bigint)
+    end
 {%- endmacro %}

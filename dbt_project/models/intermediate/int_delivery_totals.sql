@@ -2,6 +2,9 @@
 {{ config(unique_key=['delivery_id', 'recipient_domain']) }}
 
 {% set keys = ['delivery_id', 'recipient_domain'] %}
+{% set last_temporary = 'coalesce(last_soft_bounce_at, last_auto_reply_at)' %}
+{# What numeric(18, 2) holds: amounts that add up to more, which no real ones do, stay there. #}
+{% set largest_amount = '9999999999999999.99' %}
 
 with events as {{ asked_anew() }} (
 
@@ -30,6 +33,7 @@ messages as (
             {%- endfor %}
         ) as flags,
         max(case when event_type = 'soft_bounce' then occurred_at end) as last_soft_bounce_at,
+        max(case when event_type = 'auto_reply' then occurred_at end) as last_auto_reply_at,
         max(case when event_type = 'hard_bounce' then occurred_at end) as last_hard_bounce_at,
         max(case when event_type = 'delivered' then occurred_at end) as last_delivered_at
     from events
@@ -46,9 +50,11 @@ message_sums as (
         sum(
             case
                 -- The last failure is temporary, and nothing was delivered after it.
-                when last_soft_bounce_at is null or last_hard_bounce_at >= last_soft_bounce_at then 0
-                when last_delivered_at > last_soft_bounce_at then 0
-                else weight
+                when last_hard_bounce_at >= {{ last_temporary }} or last_delivered_at > {{ last_temporary }} then 0
+                when last_soft_bounce_at is not null then weight
+                -- What sounds like an automatic reply is one where the message was delivered, else a refusal.
+                when last_auto_reply_at is not null and last_delivered_at is null then weight
+                else 0
             end
         ) as soft_bounce_count,
         {% for name in message_flags() -%}
@@ -120,10 +126,12 @@ summed as (
         differences.delivery_id,
         differences.recipient_domain,
         {% for name in total_counters() -%}
-        cast(
-            coalesce(standing.{{ name }}, 0) + differences.{{ name }}
-            as {{ 'numeric(18, 2)' if name.endswith('transaction_amount') else 'bigint' }}
-        ) as {{ name }}{{ ',' if not loop.last }}
+        {% set sum = 'coalesce(standing.' ~ name ~ ', 0) + differences.' ~ name -%}
+        {% if name.endswith('transaction_amount') -%}
+        cast(greatest(least({{ sum }}, {{ largest_amount }}), -{{ largest_amount }}) as numeric(18, 2)) as {{ name }}
+        {%- else -%}
+        cast({{ sum }} as bigint) as {{ name }}
+        {%- endif %}{{ ',' if not loop.last }}
         {% endfor %}
     from differences
     left join {{ counters_to_change('standing') }} as standing

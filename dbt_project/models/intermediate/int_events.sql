@@ -8,7 +8,8 @@
         {'columns': ['recipient_id', 'occurred_at']},
         {'columns': ['window_start']},
         {'columns': ['email_key'], 'where': 'recipient_ref is null and email_key is not null'},
-        {'columns': ['message_ref'], 'where': needs_claim('')},
+        {'columns': ['message_ref'], 'type': 'hash'},
+        {'columns': ['message_ref'], 'where': 'delivery_ref is null and message_ref is not null'},
         {'columns': ['delivery_number', 'requester_id'], 'where': 'requester_id is not null'},
     ]
 ) }}

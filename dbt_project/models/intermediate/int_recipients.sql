@@ -81,7 +81,7 @@ wanted as (
     select
         recipient_id,
         case when not is_erased then coalesce(catalog_email, event_email) end as email,
-        case when not is_erased then nullif(split_part(coalesce(catalog_email, event_email), '@', 2), '') end as email_domain,
+        case when not is_erased then {{ domain_of('coalesce(catalog_email, event_email)') }} end as email_domain,
         case when not is_erased then event_email end as event_email,
         event_count,
         is_erased

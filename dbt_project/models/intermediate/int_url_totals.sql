@@ -1,7 +1,8 @@
--- The counters of a delivery, URL and link type, kept up to date by differences.
-{{ config(unique_key=['delivery_id', 'url', 'link_type']) }}
+-- The counters of a delivery, URL and link type, kept up to date by differences. The key is the URL's digest: a key holds no
+-- text without a bound.
+{{ config(unique_key=['delivery_id', 'url_key', 'link_type']) }}
 
-{% set keys = ['delivery_id', 'url', 'link_type'] %}
+{% set keys = ['delivery_id', 'url_key', 'link_type'] %}
 
 with messages as (
 
@@ -10,6 +11,7 @@ with messages as (
         delivery_id,
         delivery_number,
         coalesce(url, '') as url,
+        {{ key_of(['url']) }} as url_key,
         event_type as link_type,
         count(*) as click_count,
         sum(case when {{ is_human('verdict') }} then 1 else 0 end) as human_click_count,
@@ -21,7 +23,7 @@ with messages as (
     ]) }} as weighted
     -- A click counts even where its source does not tell the address: the clicks of a delivery must add up.
     where event_type = 'click' or (url is not null and event_type in ('opt_out', 'mirror_page', 'web', 'transaction'))
-    group by weight, delivery_id, delivery_number, message_key, coalesce(url, ''), event_type
+    group by weight, delivery_id, delivery_number, message_key, coalesce(url, ''), {{ key_of(['url']) }}, event_type
 
 ),
 
@@ -31,6 +33,7 @@ differences as (
         delivery_id,
         delivery_number,
         url,
+        url_key,
         link_type,
         sum(weight * click_count) as click_count,
         sum(weight) as recipient_click_count,
@@ -41,7 +44,7 @@ differences as (
         max(case when weight = -1 then last_clicked_at end) as was_last_clicked_at,
         max(case when weight = 1 then last_clicked_at end) as is_now_last_clicked_at
     from messages
-    group by delivery_id, delivery_number, url, link_type
+    group by delivery_id, delivery_number, url, url_key, link_type
 
 ),
 
@@ -56,6 +59,7 @@ summed as (
     select
         differences.delivery_id,
         differences.url,
+        differences.url_key,
         differences.link_type,
         {% for name in ['click_count', 'recipient_click_count', 'human_click_count', 'human_recipient_click_count'] -%}
         cast(coalesce(standing.{{ name }}, 0) + differences.{{ name }} as bigint) as {{ name }},
@@ -71,7 +75,7 @@ summed as (
     left join {{ counters_to_change('standing') }} as standing
         on
             differences.delivery_id = standing.delivery_id
-            and differences.url = standing.url
+            and differences.url_key = standing.url_key
             and differences.link_type = standing.link_type
 
 ),

@@ -8,7 +8,7 @@ with catalog_links as (
         {{ json_text('payload', 'category') }} as category,
         {{ link_type_of('payload') }} as link_type,
         {{ content_part_of('payload') }} as content_part,
-        {{ json_integer('payload', 'position') }} as position
+        {{ json_position('payload', 'position') }} as position
     from {{ ref('int_catalog__current') }}
     where entry_type = 'link'
 

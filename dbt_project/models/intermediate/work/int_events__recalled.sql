@@ -1,5 +1,6 @@
 -- One row per published event that the catalog's changes in this run concern (its claim, its recipient, its delivery or its
--- links read differently now), or whose delivery is recomputed. Found again with the delivery, recipient and message that it
+-- links read differently now), whose message this run's records name a delivery for (or no longer do), or whose delivery is
+-- recomputed. Found again with the delivery, recipient and message that it
 -- belongs to from now on; empty in most hours. Events of the run's own hours are not among them: those are read anew.
 with catalog_changes as (
 
@@ -30,6 +31,18 @@ addresses as (
 
 ),
 
+named_messages as (
+
+    select message_ref from {{ ref('int_records__identified') }}
+    where delivery_ref is not null and message_ref is not null
+
+    union all
+
+    select message_ref from {{ published('int_events') }}
+    where window_start in {{ run_hours() }} and delivery_ref is not null and message_ref is not null
+
+),
+
 concerned as (
 
     select event.delivery_number, event.message_key, event.event_key, event.window_start
@@ -37,6 +50,12 @@ concerned as (
     where
         {{ needs_claim('event.') }}
         and event.message_ref in (select message_ref from catalog_changes where entry_type = 'message')
+
+    union
+
+    select event.delivery_number, event.message_key, event.event_key, event.window_start
+    from {{ published('int_events') }} as event
+    where event.delivery_ref is null and event.message_ref in (select message_ref from named_messages)
 
     union
 
@@ -85,4 +104,4 @@ recalled as (
 )
 
 select resolved.*
-from {{ resolved('recalled', 'recalled') }} as resolved
+from {{ resolved('recalled', 'recalled', ref('int_records__identified')) }} as resolved

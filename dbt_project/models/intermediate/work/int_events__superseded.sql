@@ -1,5 +1,5 @@
--- One row per copy of an event that another copy, of another hour, stands for: the same one stands in whatever order the
--- hours were run. Looked for only where copies can be: an event has one row per hour.
+-- One row per copy of an event that another copy stands for: the same one stands in whatever order the hours were run. Copies
+-- are looked for only where they can be: an event has one row per hour, unless it was told in two ways.
 with published as (
 
     select event_key from {{ published_candidates(['event_key']) }} as candidates
@@ -38,6 +38,44 @@ ranked as (
     ]) }} as candidates
     where event_key in (select event_key from repeated)
 
+),
+
+{% set telling = [
+    'delivery_id', 'message_key', 'event_key', 'window_start', 'delivery_ref', 'message_ref', 'source', 'provider_event_id',
+    'source_event_type', 'url', 'position', 'content_part', 'ip', 'user_agent_key', 'occurred_at'
+] %}
+
+-- An event may be told in two ways: by event publishing with tags, and by a notification that names no delivery. Where the
+-- same happened to one message at one time, the telling that names the delivery stands.
+retold as (
+
+    select
+        unnamed.delivery_id,
+        unnamed.message_key,
+        unnamed.event_key,
+        unnamed.window_start
+    from {{ candidate_events(telling) }} as unnamed
+    where
+        unnamed.delivery_ref is null
+        and unnamed.message_ref is not null
+        and exists (
+            select 1 from {{ candidate_events(telling) }} as named
+            where
+                named.delivery_id = unnamed.delivery_id
+                and named.message_key = unnamed.message_key
+                and named.source = unnamed.source
+                and named.delivery_ref is not null
+                and case
+                    when named.provider_event_id is null and unnamed.provider_event_id is null
+                        then named.source_event_type = unnamed.source_event_type
+                            and named.occurred_at = unnamed.occurred_at
+                            {% for column in ['url', 'position', 'content_part', 'ip', 'user_agent_key'] -%}
+                            and {{ is_same('named.' ~ column, 'unnamed.' ~ column) }}
+                            {% endfor %}
+                    else named.provider_event_id = unnamed.provider_event_id
+                end
+        )
+
 )
 
 select
@@ -47,3 +85,12 @@ select
     window_start
 from ranked
 where copy_rank > 1
+
+union
+
+select
+    delivery_id,
+    message_key,
+    event_key,
+    window_start
+from retold

@@ -7,7 +7,7 @@ with links as (
         entry.link_id,
         entry.url,
         {{ link_type_of('entry.payload') }} as link_type,
-        {{ json_integer('entry.payload', 'position') }} as position,
+        {{ json_position('entry.payload', 'position') }} as position,
         {{ content_part_of('entry.payload') }} as content_part,
         {{ json_boolean('entry.payload', 'is_honeypot', 'false') }} as is_honeypot
     from {{ catalog_after_run('link', 'entry.delivery_id in (select delivery_id from ' ~ ref('int_deliveries__touched') ~ ')') }}

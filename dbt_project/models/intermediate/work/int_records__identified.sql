@@ -14,8 +14,8 @@ select
         -- Without url and place two links clicked in one second would collapse into one.
         else {{ key_of([
             'record.source', 'record.message_ref', 'record.delivery_ref', 'record.source_event_type',
-            instant_text('record.occurred_at'), 'record.recipient_ref', 'record.email', 'record.url',
+            instant_text('record.occurred_at'), 'record.recipient_ref', 'record.email', 'coalesce(record.unmasked_url, record.url)',
             'cast(record.position as text)', 'record.content_part', 'record.ip', 'record.user_agent'
         ]) }}
     end as event_key
-from {{ resolved(ref('int_records__read'), ref('int_references__asked')) }} as record
+from {{ resolved(ref('int_records__read'), ref('int_references__asked'), ref('int_records__read')) }} as record

@@ -9,11 +9,11 @@ with source as (
 select
     'canonical' as source,
     window_start,
-    {{ json_scalar_text('payload', 'event_id') }} as provider_event_id,
-    {{ json_scalar_text('payload', 'message_id') }} as message_ref,
-    {{ first_json_text('payload', var('canonical_delivery_paths')) }} as delivery_ref,
-    {{ json_scalar_text('payload', 'recipient_id') }} as recipient_ref,
-    nullif(lower(trim({{ json_text('payload', 'email') }})), '') as email,
+    {{ json_id('payload', 'event_id') }} as provider_event_id,
+    {{ json_id('payload', 'message_id') }} as message_ref,
+    {{ first_json_id('payload', var('canonical_delivery_paths')) }} as delivery_ref,
+    {{ json_id('payload', 'recipient_id') }} as recipient_ref,
+    {{ email_of(json_text('payload', 'email')) }} as email,
     {{ json_text('payload', 'event_type') }} as source_event_type,
     case
         when {{ json_text('payload', 'event_type') }} = 'bounce'
@@ -25,11 +25,11 @@ select
         else 'other'
     end as event_type,
     {{ json_text('payload', 'url') }} as url,
-    {{ json_integer('payload', 'link_position') }} as link_position,
+    {{ json_position('payload', 'link_position') }} as link_position,
     case {{ json_text('payload', 'content_part') }} when 'html' then 'html' when 'text' then 'text' end as content_part,
     {{ json_text('payload', 'user_agent') }} as user_agent,
     {{ json_text('payload', 'ip') }} as ip,
-    {{ json_scalar_text('payload', 'requester_id') }} as requester_id,
+    {{ json_id('payload', 'requester_id') }} as requester_id,
     upper({{ json_text('payload', 'method') }}) as http_method,
     coalesce({{ json_text('payload', 'reason') }}, {{ json_text('payload', 'diagnostic') }}) as reason,
     {{ json_amount('payload', 'amount') }} as amount,

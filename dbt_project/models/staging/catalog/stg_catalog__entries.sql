@@ -11,7 +11,7 @@ with source as (
 
 ),
 
-named as (
+read as (
 
     select
         window_start,
@@ -19,14 +19,35 @@ named as (
         line_number,
         item_number,
         {{ json_text('payload', 'entry_type') }} as entry_type,
-        {{ json_scalar_text('payload', 'delivery_id') }} as delivery_id,
-        {{ json_scalar_text('payload', 'recipient_id') }} as recipient_id,
-        {{ json_scalar_text('payload', 'link_id') }} as link_id,
-        {{ json_scalar_text('payload', 'message_id') }} as message_ref,
-        nullif(lower(trim({{ json_text('payload', 'email') }})), '') as email,
+        {{ json_id('payload', 'delivery_id') }} as delivery_id,
+        {{ json_id('payload', 'recipient_id') }} as recipient_id,
+        {{ json_id('payload', 'link_id') }} as link_id,
+        {{ json_id('payload', 'message_id') }} as message_id,
+        {{ email_of(json_text('payload', 'email')) }} as email,
         {{ json_text('payload', 'url') }} as url,
         payload
     from source
+
+),
+
+named as (
+
+    select
+        window_start,
+        path,
+        line_number,
+        item_number,
+        entry_type,
+        {{ public_id('delivery_id') }} as delivery_id,
+        {{ public_recipient_id('recipient_id') }} as recipient_id,
+        {{ public_id('link_id') }} as link_id,
+        {{ key_text(claimed_message_id('message_id')) }} as message_ref,
+        -- An id that is an address tells it too.
+        {{ key_text('coalesce(email, case when ' ~ is_email('recipient_id') ~ ' then ' ~ email_of('recipient_id') ~ ' end)') }}
+            as email,
+        {{ without_addresses('url') }} as url,
+        payload
+    from read
 
 ),
 
@@ -66,7 +87,8 @@ select
     ranked.message_ref,
     case when erased.email_key is null then ranked.email end as email,
     ranked.url,
-    case when erased.email_key is null then ranked.payload else {{ json_without('ranked.payload', 'email') }} end as payload
+    case when erased.email_key is null then ranked.payload else {{ json_without(json_without('ranked.payload', 'email'), 'recipient_id') }} end
+        as payload
 from ranked
 -- A digest that has lost its address is that of an erased recipient: the catalog does not bring the address back.
 left join {{ published('int_addresses') }} as erased

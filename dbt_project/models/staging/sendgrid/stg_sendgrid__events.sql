@@ -1,4 +1,6 @@
 -- SendGrid's Event Webhook. Custom arguments are flat top-level keys; `category` is a text or an array.
+{% set bounce_type = "lower(nullif(trim(" ~ json_text('payload', 'type') ~ "), ''))" %}
+
 with source as (
 
     select * from {{ source('raw', 'sendgrid') }}
@@ -11,22 +13,30 @@ select
     window_start,
     -- sg_event_id has been seen to change when SendGrid sends an event again, so it is no identity.
     cast(null as text) as provider_event_id,
-    -- The part before the filter server's name is the same for all events of a message.
-    nullif(split_part(split_part(split_part(
-        {{ json_text('payload', 'sg_message_id') }}, '.filter', 1), '.stfilter', 1), '.recvd', 1), '') as message_ref,
-    {{ first_json_text('payload', var('sendgrid_delivery_paths')) }} as delivery_ref,
-    {{ json_scalar_text('payload', 'recipient_id') }} as recipient_ref,
-    nullif(lower(trim({{ json_text('payload', 'email') }})), '') as email,
-    {{ json_text('payload', 'event') }} as source_event_type,
+    {{ sendgrid_message_id(json_text('payload', 'sg_message_id')) }} as message_ref,
+    {{ first_json_id('payload', var('sendgrid_delivery_paths')) }} as delivery_ref,
+    {{ json_id('payload', 'recipient_id') }} as recipient_ref,
+    {{ email_of(json_text('payload', 'email')) }} as email,
+    -- SendGrid tells a bounce and a block of one message in one second: its type is part of what happened.
+    case
+        when {{ json_text('payload', 'event') }} = 'bounce' and {{ bounce_type }} != 'bounce' then 'bounce/' || {{ bounce_type }}
+        else {{ json_text('payload', 'event') }}
+    end as source_event_type,
     case {{ json_text('payload', 'event') }}
         when 'open' then 'open'
         when 'click' then 'click'
         when 'delivered' then 'delivered'
         when 'processed' then 'sent'
         when 'deferred' then 'deferred'
-        -- "blocked" is a refusal for now (the receiving server's policy), not an address that does not exist.
+        -- Only the type "bounce" is an address that does not exist: "blocked" is a refusal for now (the receiving server's
+        -- policy), "expired" the end of 72 hours of deferrals. Older events have no type, but the server's status.
         when 'bounce'
-            then case {{ json_text('payload', 'type') }} when 'blocked' then 'soft_bounce' else 'hard_bounce' end
+            then case
+                when {{ bounce_type }} = 'bounce' then 'hard_bounce'
+                when {{ bounce_type }} is null and {{ json_text('payload', 'status') }} not like '4%' then 'hard_bounce'
+                when {{ bounce_type }} is null and {{ json_text('payload', 'status') }} is null then 'hard_bounce'
+                else 'soft_bounce'
+            end
         when 'dropped' then 'rejected'
         when 'spamreport' then 'complaint'
         when 'unsubscribe' then 'opt_out'
