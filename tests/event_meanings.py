@@ -50,7 +50,10 @@ def preferences(all_lists: bool, **topics: str) -> dict[str, Any]:
 def subscription(name: str, new: dict[str, Any], old: dict[str, Any] | None) -> Case:
     """One change of preferences."""
     part = {"newTopicPreferences": new, **({"oldTopicPreferences": old} if old else {})}
-    return [ses(name, "Send", 0), ses(name, "Subscription", 60, contactList="L", source="UnsubscribeHeader", **part)], {}
+    return [
+        ses(name, "Send", 0),
+        ses(name, "Subscription", 60, contactList="L", source="UnsubscribeHeader", **part),
+    ], {}
 
 
 def sendgrid(kind: str, seconds: int, message: str, **more: Any) -> tuple[str, dict[str, Any]]:

@@ -31,6 +31,8 @@ ANDROID_COMMENT = re.compile(r"\((?:Linux|Android)[^()]{0,300}?Android[^()]{0,30
 
 # Real agents end far below this (in-app browsers of phones reach about 900); what lies behind is padding.
 READ_CHARACTERS = 2000
+# Some rules of ua-parser take a family's name from the agent's own text, and the marts are keyed by it.
+NAME_CHARACTERS = 100
 BATCH = 1000
 REMEMBERED_CHARACTERS = 20_000_000
 
@@ -214,7 +216,7 @@ class _Lists:
             found = self._parser.ua.extract(text)
             browser = found.family if found else UNKNOWN
         device_type = self._devices.first(text) or self._systems.get(os_family, UNKNOWN)
-        return Agent(device_type, os_family, browser, "person")
+        return Agent(device_type, os_family[:NAME_CHARACTERS], browser[:NAME_CHARACTERS], "person")
 
 
 class _Rules:

@@ -2,8 +2,8 @@ with catalog as (
 
     select
         delivery_id,
-        {{ json_text('payload', 'label') }} as label,
-        {{ json_text('payload', 'subject') }} as subject,
+        {{ without_addresses(json_text('payload', 'label')) }} as label,
+        {{ without_addresses(json_text('payload', 'subject')) }} as subject,
         {{ json_text('payload', 'channel') }} as channel,
         {{ json_boolean('payload', 'is_tracking_enabled', 'true') }} as is_tracking_enabled,
         has_open_tracking as is_open_tracking_enabled,

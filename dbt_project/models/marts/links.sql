@@ -4,8 +4,8 @@ with catalog_links as (
         link_id,
         delivery_id,
         url,
-        {{ json_text('payload', 'label') }} as label,
-        {{ json_text('payload', 'category') }} as category,
+        {{ without_addresses(json_text('payload', 'label')) }} as label,
+        {{ without_addresses(json_text('payload', 'category')) }} as category,
         {{ link_type_of('payload') }} as link_type,
         {{ content_part_of('payload') }} as content_part,
         {{ json_position('payload', 'position') }} as position
@@ -26,8 +26,14 @@ seen_links as (
         'click' as link_type,
         nullif(content_part, '') as content_part,
         nullif(position, 0) as position
-    from {{ ref('int_position_totals') }}
-    where first_link_id = last_link_id and first_link_id like 'seen:%'
+    from {{ ref('int_position_totals') }} as int_position_totals
+    where
+        first_link_id = last_link_id and first_link_id like 'seen:%'
+        -- A catalog may call a link so too.
+        and not exists (
+            select 1 from catalog_links
+            where catalog_links.delivery_id = int_position_totals.delivery_id and catalog_links.link_id = first_link_id
+        )
 
 )
 

@@ -19,7 +19,7 @@ select
     {{ email_of(json_text('payload', 'email')) }} as email,
     -- SendGrid tells a bounce and a block of one message in one second: its type is part of what happened.
     case
-        when {{ json_text('payload', 'event') }} = 'bounce' and {{ bounce_type }} != 'bounce' then 'bounce/' || {{ bounce_type }}
+        when {{ json_text('payload', 'event') }} = 'bounce' and {{ bounce_type }} != 'bounce' then 'bounce/' || {{ key_text(bounce_type) }}
         else {{ json_text('payload', 'event') }}
     end as source_event_type,
     case {{ json_text('payload', 'event') }}
