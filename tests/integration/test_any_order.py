@@ -95,7 +95,17 @@ sendgrid = st.fixed_dictionaries(
         ),
         "timestamp": moments.map(lambda moment: int(moment.timestamp())),
         "sg_message_id": st.sampled_from(["m1.filter0001.1", "m4.recvd-2", "m5"]),
-        "email": st.sampled_from(["One@mail.example", "two@mail.example", "three@web.example"]),
+        # The first two are one mailbox, and so are the last two.
+        "email": st.sampled_from(
+            [
+                "One@mail.example",
+                " one@MAIL.example.",
+                "two@mail.example",
+                "three@web.example",
+                "four@münchen.example",
+                "FOUR@xn--mnchen-3ya.example",
+            ]
+        ),
     },
     optional={
         "delivery_id": st.sampled_from(DELIVERIES),
@@ -103,8 +113,57 @@ sendgrid = st.fixed_dictionaries(
         "url_offset": st.fixed_dictionaries({"index": st.integers(0, 2), "type": st.sampled_from(["html", "text"])}),
         "useragent": st.sampled_from(AGENTS),
         "sg_machine_open": st.booleans(),
-        "type": st.sampled_from(["blocked", "bounce"]),
+        "type": st.sampled_from(["blocked", "bounce", "expired"]),
     },
+)
+SES_BOUNCES = (
+    ("Permanent", "General"),
+    ("Permanent", "OnAccountSuppressionList"),
+    ("Transient", "General"),
+    ("Transient", "MailboxFull"),
+)
+SES_COMPLAINTS: tuple[dict[str, str], ...] = (
+    {"complaintFeedbackType": "abuse"},
+    {"complaintSubType": "OnAccountSuppressionList"},
+    {"complaintFeedbackType": "not-spam"},
+)
+
+
+def ses_event(
+    kind: str, moment: datetime, message: str, email: str, tags: dict[str, list[str]] | None
+) -> dict[str, Any]:
+    """An SES event, by event publishing with tags or by a notification without. Its second decides what kind of bounce it is:
+    two that differ at one moment would be one event."""
+    at, turn = moment.isoformat(timespec="milliseconds"), moment.second + moment.hour
+    mail: dict[str, Any] = {"timestamp": at, "messageId": message, "destination": [email]}
+    part: dict[str, Any] = {"timestamp": at}
+    if kind == "Bounce":
+        part["bounceType"], part["bounceSubType"] = SES_BOUNCES[turn % len(SES_BOUNCES)]
+        part["bouncedRecipients"] = [{"emailAddress": email}]
+    elif kind == "Complaint":
+        part |= {"complainedRecipients": [{"emailAddress": email}], **SES_COMPLAINTS[turn % len(SES_COMPLAINTS)]}
+    elif kind == "Subscription":
+        part["newTopicPreferences"] = {"unsubscribeAll": turn % 2 == 0}
+    if tags is not None:
+        mail["tags"] = tags
+    return {"eventType" if tags is not None else "notificationType": kind, "mail": mail, kind.lower(): part}
+
+
+ses = st.builds(
+    ses_event,
+    st.sampled_from(["Send", "Delivery", "Bounce", "Bounce", "Complaint", "Open", "Subscription"]),
+    moments,
+    # One of them is SendGrid's too, and may be named there.
+    st.sampled_from(["m5", "m6", "m7"]),
+    st.sampled_from(["one@mail.example", "two@mail.example"]),
+    st.none()
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            "delivery_id": st.sampled_from(DELIVERIES).map(lambda name: [name]),
+            "recipient_id": st.sampled_from(RECIPIENTS).map(lambda name: [name]),
+        },
+    ),
 )
 catalog = st.one_of(
     st.fixed_dictionaries(
@@ -138,7 +197,7 @@ catalog = st.one_of(
     st.fixed_dictionaries(
         {
             "entry_type": st.just("message"),
-            "message_id": st.sampled_from(["m1", "m2", "m4", "m5"]),
+            "message_id": st.sampled_from(["m1", "m2", "m4", "m5", "m6"]),
             "delivery_id": st.sampled_from(DELIVERIES),
             "recipient_id": st.sampled_from(RECIPIENTS),
         }
@@ -150,7 +209,12 @@ catalog = st.one_of(
 def worlds(draw: st.DrawFn) -> tuple[dict[tuple[str, int, int], list[dict[str, Any]]], list[tuple[int, int]]]:
     """The files of a landing zone by (source, hour, number), and the windows in which they are run, with re-runs."""
     files: dict[tuple[str, int, int], list[dict[str, Any]]] = {}
-    for source, records, most in (("canonical", canonical, 25), ("sendgrid", sendgrid, 15), ("catalog", catalog, 6)):
+    for source, records, most in (
+        ("canonical", canonical, 25),
+        ("sendgrid", sendgrid, 15),
+        ("ses", ses, 12),
+        ("catalog", catalog, 6),
+    ):
         for record in draw(st.lists(records, max_size=most)):
             # A repeat comes with the same content, in the same hour or another; where the provider's id tells that it is one, its
             # time may be another: the earliest stands.
