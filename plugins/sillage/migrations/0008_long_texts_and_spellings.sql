@@ -105,7 +105,7 @@ comment on function ops.email_spelling is
 do $$ begin
     -- An index entry holds 2 704 bytes, an address may have more: the key is its digest, the address stands beside it.
     if to_regclass('intermediate.int_url_totals') is not null then
-        alter table intermediate.int_url_totals add column url_key uuid;
+        alter table intermediate.int_url_totals add column if not exists url_key uuid;
         update intermediate.int_url_totals set url_key = md5(url)::uuid;
         alter table intermediate.int_url_totals
             alter column url_key set not null,
