@@ -275,6 +275,15 @@ CANONICAL: dict[str, Case] = {
         ],
         {"recipient_open_count": 2},
     ),
+    # A message is a mail: two message ids are two, events without one are one.
+    "two mails": (
+        [own("delivered", number, delivery_id="two mails", message_id=f"m{number}") for number in range(2)],
+        {"targeted_count": 2, "delivered_count": 2},
+    ),
+    "mails without ids": (
+        [own("delivered", number, delivery_id="mails without ids") for number in range(2)],
+        {"targeted_count": 1, "delivered_count": 1},
+    ),
     # Who has no id but the address is one person, however the event says so.
     "called by the address": (
         [
