@@ -145,8 +145,12 @@ def breakdown(
     return list(cursor.fetchall())
 
 
-# A bounce without reason has one too, so that it can be asked for.
-BOUNCE_REASON = "coalesce(nullif(reason, ''), '–')"
+# A bounce without reason has one too, so that it can be asked for. Two that differ by the address that they quote are one.
+_ADDRESS = r"""[^[:space:]<>\"'(),;:=]+(@|%%40)[^[:space:]<>\"'(),;:]+"""
+BOUNCE_REASON = (
+    f"coalesce(nullif(case when reason ~ '@|%%40' then regexp_replace(left(reason, 1000), $address${_ADDRESS}$address$, 'address', 'g')"
+    " else reason end, ''), '–')"
+)
 DOMAIN_SORTS = (
     "recipient_domain",
     "targeted_count",
