@@ -38,6 +38,7 @@ STILL_LEAKING: set[str] = {
     "click_positions.delivery_id", "click_positions.label", "click_positions.link_id", "click_positions.url",
     "deliveries.channel", "deliveries.delivery_id", "deliveries.label", "deliveries.subject",
     "delivery_activity.delivery_id", "delivery_breakdown.delivery_id", "delivery_domains.delivery_id",
+    "delivery_domains.recipient_domain",
     "delivery_statistics.delivery_id", "links.category", "links.delivery_id", "links.label", "links.link_id", "links.url",
     "recipient_tracking.category", "recipient_tracking.delivery_id", "recipient_tracking.label", "recipient_tracking.link_id",
     "recipient_tracking.message_id", "recipient_tracking.provider_event_id", "recipient_tracking.recipient_id",
