@@ -1,23 +1,24 @@
-"""A recipient's personal data taken out of the warehouse for good, while every count stays what it was."""
+"""A recipient's personal data taken out of the warehouse for good, while every count stays what it was.
+
+In the records as received the address gives way to a token made of its digest: what is read again belongs to the same
+recipient, and brings no address back. The identity of each record that is rewritten is kept beside it (ops.erased_record), so
+that a repeat, or the file landed again, is known for what it is. dbt reads both (int_records__read, int_records__identified).
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 import re
-import secrets
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from .retention import free_turn
+from . import erased_records, privacy
+from .retention import in_free_turn
 
 log = logging.getLogger(__name__)
-
-# Where an address in a text ends: it must not be taken out of the middle of a longer one.
-_ADDRESS = r"(?<![A-Za-z0-9._%+-]){}(?![A-Za-z0-9-]|\.[A-Za-z0-9])"
-NO_IP = "0.0.0.0"  # noqa: S104  # a text in place of an address, nothing listens on it
 
 
 class ErasureError(ValueError):
@@ -33,7 +34,6 @@ class Erased:
     raw_records: int = 0
     rejected_records: int = 0
     catalog_entries: int = 0
-    replacements: list[tuple[str, str]] = field(default_factory=list, repr=False)
 
     def __str__(self) -> str:
         return (
@@ -46,36 +46,51 @@ class Erased:
 def erase(url: str, *, recipient_id: str | None = None, email: str | None = None) -> Erased:
     """Erase one recipient, named by id or by address, in one transaction while no run writes; noted in ops.erasure.
 
-    Raises ErasureError where the warehouse knows nobody of that name, WarehouseError where a run writes for too long.
+    Done again it takes out what has arrived since, or was landed again. Raises ErasureError where the warehouse knows nobody
+    of that name or no run has read its records yet, WarehouseError where a run writes for too long.
     """
     if bool(recipient_id) == bool(email):
         raise ErasureError("Name the recipient to erase by recipient_id or by email, one of the two.")
-    with free_turn(url) as cursor:
-        recipients, addresses = _find(cursor, recipient_id, email.strip().lower() if email else None)
-        done = Erased(recipients)
-        _collect(cursor, done, addresses)
-        _rewrite_raw(cursor, done, addresses)
-        _rewrite_published(cursor, done, addresses)
-        # What the last run left behind is personal data too; nobody needs it between runs.
-        cursor.execute("select relname from pg_class where relnamespace = 'work'::regnamespace and relkind = 'r'")
-        for (table,) in cursor.fetchall():
-            cursor.execute(sql.SQL("truncate {}").format(sql.Identifier("work", table)))
-        counts = {name: value for name, value in asdict(done).items() if isinstance(value, int)}
-        cursor.execute(
-            "insert into ops.erasure (recipient_ids, counts) values (%s, %s)", (recipients, json.dumps(counts))
-        )
+    done = in_free_turn(url, lambda cursor: _erase(cursor, recipient_id, email))
     log.info("%s", done)
     return done
 
 
-def _find(cursor: Cursor, recipient_id: str | None, email: str | None) -> tuple[list[str], list[str]]:
-    """The recipients meant, and all addresses of theirs that the warehouse knows."""
+def _erase(cursor: Cursor, recipient_id: str | None, email: str | None) -> Erased:
+    if not erased_records.is_readable(cursor):
+        raise ErasureError(
+            "Nobody was erased: what the last run made to read the records with is not there (it failed before, or was an older"
+            " version's). Let the workflow run once to its end, then erase."
+        )
+    person = _find(cursor, recipient_id, email)
+    done = Erased(person.recipients)
+    done.raw_records = erased_records.rewrite(cursor, person)
+    done.rejected_records = erased_records.blank_rejected(cursor, person)
+    done.events = _rewrite_events(cursor, person)
+    done.catalog_entries = _rewrite_recipients(cursor, person)
+    # What the last run left behind is personal data too; nobody needs it between runs.
+    cursor.execute("select relname from pg_class where relnamespace = 'work'::regnamespace and relkind = 'r'")
+    for (table,) in cursor.fetchall():
+        cursor.execute(sql.SQL("truncate {}").format(sql.Identifier("work", table)))
+    counts = {name: value for name, value in asdict(done).items() if isinstance(value, int)}
     cursor.execute(
-        "select recipient_id from intermediate.int_recipients where recipient_id = %(id)s or email = %(email)s or event_email = %(email)s"
-        " union select recipient_id from intermediate.int_catalog__current where entry_type = 'recipient' and email = %(email)s"
-        " union select recipient_id from intermediate.int_events where email_key = md5(%(email)s)::uuid and recipient_ref is null"
+        "insert into ops.erasure (recipient_ids, counts) values (%s, %s)", (person.recipients, json.dumps(counts))
+    )
+    return done
+
+
+def _find(cursor: Cursor, recipient_id: str | None, email: str | None) -> erased_records.Person:
+    """The recipients meant, and all that the warehouse knows of them."""
+    given = sorted(privacy.spellings(email)) if email else []
+    keys = {erased_records.digest(address) for address in given}
+    cursor.execute(
+        "select recipient_id from intermediate.int_recipients where recipient_id = %(id)s or email = any(%(given)s)"
+        " or event_email = any(%(given)s)"
+        " union select recipient_id from intermediate.int_catalog__current where entry_type = 'recipient'"
+        "  and email_key = any(%(keys)s::uuid[])"
+        " union select recipient_id from intermediate.int_events where email_key = any(%(keys)s::uuid[]) and recipient_ref is null"
         " order by 1",
-        {"id": recipient_id, "email": email},
+        {"id": recipient_id, "given": given, "keys": list(keys)},
     )
     recipients = [name for (name,) in cursor.fetchall()]
     if not recipients:
@@ -83,91 +98,89 @@ def _find(cursor: Cursor, recipient_id: str | None, email: str | None) -> tuple[
             "Nobody was erased: the warehouse knows no such recipient. Write a recipient_id of marts.recipients."
         )
     cursor.execute(
-        "select email from intermediate.int_recipients where recipient_id = any(%(ids)s)"
+        "select unnest(array[email, event_email]) from intermediate.int_recipients where recipient_id = any(%(ids)s)"
         " union select email from intermediate.int_catalog__entries where entry_type = 'recipient' and recipient_id = any(%(ids)s)"
         " union select address.email from intermediate.int_events as event"
         "  join intermediate.int_addresses as address on address.email_key = event.email_key where event.recipient_id = any(%(ids)s)",
         {"ids": recipients},
     )
     addresses = {address for (address,) in cursor.fetchall() if address}
-    return recipients, sorted(addresses | ({email} if email else set()))
-
-
-def _collect(cursor: Cursor, done: Erased, addresses: list[str]) -> None:
-    """What stands in place of each address, IP and requester: of random make, one to one, so that counts stay."""
-    token = secrets.token_hex(8)
-    for number, address in enumerate(addresses):
-        # The domain stays: it is counted by, and is nobody's.
-        done.replacements.append((address, f"erased-{token}-{number}@{address.rpartition('@')[2]}"))
     cursor.execute(
-        "select distinct ip, requester_id from intermediate.int_events where recipient_id = any(%s)", (done.recipients,)
+        "select email_key::text from intermediate.int_events where recipient_id = any(%(ids)s) and email_key is not null"
+        " union select email_key::text from intermediate.int_catalog__current where entry_type = 'recipient'"
+        "  and recipient_id = any(%(ids)s) and email_key is not null",
+        {"ids": recipients},
     )
-    pairs = cursor.fetchall()
-    done.replacements += [(ip, NO_IP) for ip in sorted({ip for ip, _ in pairs if ip})]
-    requesters = sorted({requester for _, requester in pairs if requester})
-    done.replacements += [(requester, f"erased-{secrets.token_hex(8)}") for requester in requesters]
-
-
-def _rewrite_raw(cursor: Cursor, done: Erased, addresses: list[str]) -> None:
-    """The records as received keep their place and shape, so that an hour that is run again counts the same."""
-    patterns = [_ADDRESS.format(re.escape(address)) for address in addresses]
-    named = [json.dumps(name, ensure_ascii=False) for name in done.recipients]
-    text: sql.Composable = sql.SQL("payload::text")
-    for old, new in done.replacements:
-        if old in addresses:
-            text = sql.SQL("regexp_replace({}, {}, {}, 'gi')").format(
-                text, _literal(_ADDRESS.format(re.escape(old))), _literal(new)
-            )
-        else:
-            text = sql.SQL("replace({}, {}, {})").format(
-                text, _literal(json.dumps(old, ensure_ascii=False)), _literal(json.dumps(new))
-            )
-    cursor.execute("select relname from pg_class where relnamespace = 'raw'::regnamespace and relkind = 'p' order by 1")
-    for (source,) in cursor.fetchall():
-        cursor.execute(
-            sql.SQL(
-                "update raw.{} set payload = ({})::jsonb where payload::text ~* any(%s) or exists (select from unnest(%s) as wanted"
-                " where position(wanted in payload::text) > 0)"
-            ).format(sql.Identifier(source), text),
-            (patterns, named),
-        )
-        done.raw_records += cursor.rowcount
+    keys |= {key.replace("-", "") for (key,) in cursor.fetchall()}
     cursor.execute(
-        "update ops.rejected_record set payload = '', detail = null where encode(payload, 'escape') ~* any(%s)",
-        (patterns,),
+        "select distinct ip, requester_id from intermediate.int_events where recipient_id = any(%s)", (recipients,)
     )
-    done.rejected_records = cursor.rowcount
+    keys |= {erased_records.key_of(address) for address in addresses}
+    # Of one who was erased before, only what was landed again tells from where she read.
+    pairs = {*cursor.fetchall(), *erased_records.machines(cursor, recipients, keys)}
+    return erased_records.Person(
+        recipients=recipients,
+        addresses=sorted(name for name in {*addresses, *given} if not erased_records.is_token(name)),
+        keys=frozenset(keys),
+        networks=_networks(cursor, sorted({ip for ip, _ in pairs if ip})),
+        requesters={
+            name: f"erased-{erased_records.digest(name)}"
+            for _, name in pairs
+            if name and not re.fullmatch("erased-[0-9a-f]{32}", name)
+        },
+    )
 
 
-def _literal(text: str) -> sql.Composable:
-    """A text within a statement that also has parameters, which begin with a per cent sign."""
-    return sql.Literal(text.replace("%", "%%"))
-
-
-def _rewrite_published(cursor: Cursor, done: Erased, addresses: list[str]) -> None:
-    requesters = {old: new for old, new in done.replacements if new.startswith("erased-") and old not in addresses}
+def _networks(cursor: Cursor, ips: list[str]) -> dict[str, str | None]:
+    """What stands in place of each IP: the first of the scanners' network that it lies in, so that its verdict stays; else nothing."""
     cursor.execute(
-        "update intermediate.int_events set recipient_ref = recipient_id, email_key = null, ip = null,"
-        " requester_id = %s::jsonb ->> requester_id where recipient_id = any(%s)",
-        (json.dumps(requesters), done.recipients),
+        "select ip, (select host(network(network::inet)) from intermediate.scanner_networks"
+        " where pg_input_is_valid(ip, 'inet') and ip::inet <<= network::cidr order by masklen(network::cidr) desc limit 1)"
+        " from unnest(%s::text[]) as ip",
+        (ips,),
     )
-    done.events = cursor.rowcount
+    return dict(cursor.fetchall())
+
+
+def _rewrite_events(cursor: Cursor, person: erased_records.Person) -> int:
+    cursor.execute(
+        "insert into ops.erased_text (text_key) select unnest(%s::uuid[]) on conflict do nothing",
+        ([*person.keys, *(erased_records.digest(name) for name in person.requesters)],),
+    )
+    cursor.execute(
+        "update intermediate.int_events set ip = %s::jsonb ->> ip where recipient_id = any(%s)",
+        (json.dumps(person.networks), person.recipients),
+    )
+    events = cursor.rowcount
+    # Also where she clicked in a message that was sent to somebody else: it stays one person.
+    cursor.execute(
+        "update intermediate.int_events set requester_id = %s::jsonb ->> requester_id where requester_id = any(%s)",
+        (json.dumps(person.requesters), list(person.requesters)),
+    )
+    return events
+
+
+def _rewrite_recipients(cursor: Cursor, person: erased_records.Person) -> int:
+    entries = 0
     for table in ("int_catalog__entries", "int_catalog__current"):
-        key = ", email_key = null" if table.endswith("current") else ""
         cursor.execute(
-            f"update intermediate.{table} set email = null, payload = payload - 'email'{key}"
-            " where entry_type = 'recipient' and (recipient_id = any(%s) or email = any(%s))",
-            (done.recipients, addresses),
+            f"update intermediate.{table} set payload = payload - 'email' - 'recipient_id',"
+            " email = 'erased-' || md5(email) || '@' || split_part(email, '@', -1)"
+            " where entry_type = 'recipient' and email !~ '^erased-[0-9a-f]{32}@'"
+            " and (recipient_id = any(%s) or md5(email) = any(%s))",
+            (person.recipients, list(person.keys)),
         )
-        done.catalog_entries += cursor.rowcount
+        entries += cursor.rowcount
     # The digest stays without its address: by it a later event or catalog entry is known, and brings nothing back.
     cursor.execute(
-        "insert into intermediate.int_addresses (email_key, email) select md5(address)::uuid, null from unnest(%s) as address"
+        "insert into intermediate.int_addresses (email_key, email) select unnest(%s::uuid[]), null"
         " on conflict (email_key) do update set email = null",
-        (addresses,),
+        (list(person.keys),),
     )
     cursor.execute(
-        "update intermediate.int_recipients set email = null, email_domain = null, event_email = null, is_erased = true"
-        " where recipient_id = any(%s)",
-        (done.recipients,),
+        "update intermediate.int_recipients set email = null, email_domain = null, event_email = null,"
+        " is_erased = is_erased or recipient_id = any(%(ids)s)"
+        " where recipient_id = any(%(ids)s) or email = any(%(addresses)s) or event_email = any(%(addresses)s)",
+        {"ids": person.recipients, "addresses": person.addresses},
     )
+    return entries

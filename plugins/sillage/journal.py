@@ -8,6 +8,7 @@ from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
 
+from .privacy import hide_addresses
 from .window import Window
 
 EVERYTHING = "all"
@@ -46,7 +47,8 @@ def set_run_windows(cursor: Cursor, run_id: str, asked: Window, late_hours: Iter
 def end_run(cursor: Cursor, run_id: str, state: str, message: str) -> None:
     """Note how `run_id` ended: `state` is published or failed, `message` one sentence."""
     cursor.execute(
-        "update ops.run set state = %s, ended_at = now(), message = %s where run_id = %s", (state, message, run_id)
+        "update ops.run set state = %s, ended_at = now(), message = %s where run_id = %s",
+        (state, hide_addresses(message), run_id),
     )
 
 
@@ -82,10 +84,13 @@ def assert_turn(cursor: Cursor, run_id: str) -> None:
 def write(
     cursor: Cursor, run_id: str, stage: str, state: str, message: str, counts: Mapping[str, object] | None = None
 ) -> None:
-    """One journal entry: `state` is started, succeeded or failed; `message` is a sentence; `counts` its figures."""
+    """One journal entry: `state` is started, succeeded or failed; `message` is a sentence; `counts` its figures.
+
+    An address in the sentence (a file may be named by one) is hidden.
+    """
     cursor.execute(
         "insert into ops.journal (run_id, stage, state, message, counts) values (%s, %s, %s, %s, %s)",
-        (run_id, stage, state, message, json.dumps(counts or {})),
+        (run_id, stage, state, hide_addresses(message), json.dumps(counts or {})),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from .ledger import Entry
+from .privacy import hide_addresses
 from .window import label
 
 
@@ -29,7 +30,7 @@ class HourReport:
         self.file_count += 1
         self.record_count += entry.record_count
         if entry.problem:
-            self.problems.append(f"{entry.path}: {entry.problem}")
+            self.problems.append(hide_addresses(f"{entry.path}: {entry.problem}"))
 
     @property
     def rejected_count(self) -> int:
@@ -108,7 +109,10 @@ class LandingReport:
         said += [hour.sentence() for hour in self.hours]
         if self.late_hours:
             said.append(f"Late files: this run also takes {', '.join(label(hour) for hour in self.late_hours)}.")
-        said += [f"Not read: no source is named as the landing zone's folder {name}." for name in self.unread_folders]
+        said += [
+            f"Not read: no source is named as the landing zone's folder {hide_addresses(name)}."
+            for name in self.unread_folders
+        ]
         said += [problem for hour in self.hours for problem in hour.problems]
         return said
 

@@ -20,6 +20,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from . import instants, rejection
 from .framing import KEPT_BYTES, Broken
+from .privacy import hide_addresses
 
 # Large enough that a COPY's fixed cost (about 1 ms) vanishes, small enough that a few of them fit the memory bound.
 BATCH_BYTES = 4 * 1024 * 1024
@@ -131,7 +132,7 @@ class Loader:
             self._paths[file_id],
             struct.pack(">q", record.line_number),
             record.reason.encode(),
-            record.detail.encode("utf-8", "replace").replace(b"\0", b""),
+            hide_addresses(record.detail).encode("utf-8", "replace").replace(b"\0", b""),
             struct.pack(">q", record.byte_count),
             record.payload,
         )

@@ -18,7 +18,7 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor
 
 from . import journal, transformation, warehouse
-from .validation import hide_addresses
+from .privacy import hide_addresses
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from . import data_docs, journal, settings, suites, validation, warehouse
+from .privacy import hide_addresses
 from .validation import Finding
 from .window import Window
 
@@ -99,7 +100,7 @@ def describe(report: QualityReport, item: Finding, *, examples: bool = True) -> 
     else:
         found = f"failed for {item.unexpected_count} of {item.element_count} rows ({item.asset.grain})."
     shown = f" Examples: {'; '.join(item.examples).rstrip('.')}." if examples and item.examples else ""
-    return validation.hide_addresses(
+    return hide_addresses(
         f"{name}: {found}{shown} Why it matters: {item.rule.reason} What to do: {item.rule.what_to_do}"
     )
 

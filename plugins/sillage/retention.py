@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from . import journal
-from .warehouse import WarehouseError, connect, transaction
+from .warehouse import WarehouseError, patiently
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,8 @@ def clean(url: str, now: datetime, *, raw_days: int, tracking_days: int, rejecte
 
     Gives a sentence for everything dropped. Raises WarehouseError where a run writes for longer than PATIENCE_SECONDS.
     """
-    with free_turn(url) as cursor:
+
+    def drop(cursor: Cursor) -> list[str]:
         said = []
         cursor.execute(
             "select relname from pg_class where relnamespace = 'raw'::regnamespace and relkind = 'p' order by 1"
@@ -50,6 +53,11 @@ def clean(url: str, now: datetime, *, raw_days: int, tracking_days: int, rejecte
         for day, partition in _old_days(cursor, "ops", "rejected_record", now - rejected_days * DAY):
             said.append(_drop(cursor, "ops", "rejected_record", partition, day + DAY))
         return [*said, *_drop_old_events(cursor, now - tracking_days * DAY)]
+
+    said = in_free_turn(url, drop)
+    for sentence in said:
+        log.info("%s", sentence)
+    return said
 
 
 def assert_recomputable(cursor: Cursor, recompute: str | None) -> None:
@@ -73,25 +81,26 @@ def assert_recomputable(cursor: Cursor, recompute: str | None) -> None:
     )
 
 
-@contextmanager
-def free_turn(url: str) -> Iterator[Cursor]:
-    """One transaction that no run can begin to write in, begun when none writes; a crash ends it and frees the turn.
+def in_free_turn(url: str, work: Callable[[Cursor], T]) -> T:
+    """Give `work(cursor)`, done in one transaction that no run can begin to write in, begun when none writes.
 
-    Raises WarehouseError (worth another try) where a run writes for longer than PATIENCE_SECONDS.
+    A crash ends the transaction and frees the turn. What `work` waits for it waits for in short turns, and is called again
+    (warehouse.patiently). Raises WarehouseError (worth another try) where a run writes for longer than PATIENCE_SECONDS.
     """
+
+    def attempt(cursor: Cursor) -> tuple[str | None, list[T]]:
+        cursor.execute("select run_id from ops.writer for update")
+        (holder,) = cursor.fetchone() or (None,)
+        return holder, [] if holder else [work(cursor)]
+
     until = time.monotonic() + PATIENCE_SECONDS
-    with connect(url, "sillage cleanup") as connection:
-        while True:
-            with transaction(connection) as cursor:
-                cursor.execute("set local lock_timeout = '30s'")
-                cursor.execute("select run_id from ops.writer for update")
-                (holder,) = cursor.fetchone() or (None,)
-                if holder is None:
-                    yield cursor
-                    return
-            if time.monotonic() > until:
-                raise WarehouseError(f"Run {holder} writes, so nothing was cleaned up: this task is tried again later.")
-            time.sleep(POLL_SECONDS)
+    while True:
+        holder, done = patiently(url, "sillage cleanup", attempt)
+        if done:
+            return done[0]
+        if time.monotonic() > until:
+            raise WarehouseError(f"Run {holder} writes, so nothing was cleaned up: this task is tried again later.")
+        time.sleep(POLL_SECONDS)
 
 
 def _drop_old_events(cursor: Cursor, cutoff: datetime) -> Iterator[str]:
@@ -142,6 +151,4 @@ def _drop(cursor: Cursor, schema: str, table: str, partition: str, newest: datet
         "insert into ops.dropped_partition (table_name, partition_name, newest_at) values (%s, %s, %s)",
         (f"{schema}.{table}", f"{schema}.{partition}", newest),
     )
-    sentence = f"Dropped {schema}.{partition}, whose newest record is of before {newest:%Y-%m-%d %H:%M} UTC."
-    log.info("%s", sentence)
-    return sentence
+    return f"Dropped {schema}.{partition}, whose newest record is of before {newest:%Y-%m-%d %H:%M} UTC."

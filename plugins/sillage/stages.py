@@ -25,7 +25,7 @@ from . import (
     verdict_rules,
     warehouse,
 )
-from .validation import hide_addresses
+from .privacy import hide_addresses
 from .window import Window, WindowError
 
 log = logging.getLogger(__name__)

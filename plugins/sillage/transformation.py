@@ -37,10 +37,10 @@ def invoke(url: str, arguments: list[str], callback: Callable[[Any], None]) -> A
     )
 
 
-# A run that opens a partition of the event store needs it to itself for a moment (macros/change_set/partitions.sql).
+# A run that opens a partition of the event store needs it to itself for a moment (macros/change_set/locks.sql).
 BUSY = (
-    "Nothing is published yet, because a query kept the event store for more than a minute: wait for the next try, or end"
-    " that query (pg_stat_activity names it)"
+    "Nothing is published yet, because a query kept the event store for longer than publishing waits: wait for the next try,"
+    " or end the session that is named here with pg_terminate_backend(pid)"
 )
 
 

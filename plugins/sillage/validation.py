@@ -4,16 +4,15 @@ but the example columns of at most three broken rows per failed rule.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from . import window
+from .privacy import hide_addresses
 from .suites import Asset, Rule, SuiteError
 from .warehouse import WarehouseError
 
@@ -21,7 +20,6 @@ EXAMPLES = 3
 # SUMMARY alone keeps 20 row values (partial_unexpected_list), addresses among them; a list of none keeps counts only.
 COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 KEPT_RESULTS = ("element_count", "unexpected_count", "unexpected_percent", "missing_count", "observed_value")
-ADDRESS = re.compile(r"[^\s@'\"=<>,;()]+@[^\s@'\"=<>,;()]+")
 CONNECTION_LOST = "psycopg2.OperationalError"
 log = logging.getLogger(__name__)
 
@@ -81,11 +79,6 @@ def validate(url: str, queries: Sequence[tuple[Asset, str]]) -> list[Finding]:
         engine.dispose()
         source.get_engine().dispose()
     return findings
-
-
-def hide_addresses(text: str) -> str:
-    """`text` with everything like an e-mail address replaced by `address#` and the first 8 hex digits of its SHA-256."""
-    return ADDRESS.sub(lambda match: "address#" + hashlib.sha256(match.group().encode()).hexdigest()[:8], text)
 
 
 def _source_settings(url: str) -> dict[str, Any]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import psycopg2
+from psycopg2 import errors
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
@@ -19,6 +22,12 @@ _PASSING_TROUBLE = re.compile(
     r"|lock timeout",
     re.IGNORECASE,
 )
+
+# Who comes after a lock that is waited for waits with it: readers queue this long at most, then go on until the next try.
+LOCK_WAIT = "2s"
+PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0)
+
+T = TypeVar("T")
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -54,25 +63,76 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
         yield cursor
 
 
-def migrate(url: str) -> list[str]:
-    """Apply the numbered files of `migrations/` that the warehouse has not seen, each in one transaction, oldest first.
+def patiently(
+    url: str, application_name: str, work: Callable[[Cursor], T], pauses: Sequence[float] = PAUSES_SECONDS
+) -> T:
+    """Give `work(cursor)`, done in one transaction whose locks are waited for in short turns, with `pauses` between them.
 
-    Gives the names of those applied. Safe to start twice at once: the second waits for the first.
+    Where a lock cannot be had the transaction is undone and `work` called again, so it must not remember anything. Raises
+    WarehouseError, with the sessions that stand in the way, where the last try meets one too.
     """
-    applied = []
-    with connect(url, "sillage migrate") as connection, transaction(connection) as cursor:
-        cursor.execute("select pg_advisory_xact_lock(hashtext('sillage.migrate'))")
+    with connect(url, application_name) as connection:
+        for pause in (*pauses, None):
+            try:
+                with transaction(connection) as cursor:
+                    cursor.execute("select set_config('lock_timeout', %s, true)", (LOCK_WAIT,))
+                    return work(cursor)
+            except errors.LockNotAvailable as error:
+                if pause is None:
+                    raise WarehouseError(
+                        f"Another session keeps a table of the warehouse ({_sessions(connection)}), so nothing was done: try again"
+                        " when it has ended, or end it with pg_terminate_backend(pid)."
+                    ) from error
+            time.sleep(pause)
+    raise AssertionError("the last try has no pause")
+
+
+def _sessions(connection: Connection) -> str:
+    """The other sessions that hold a table of ours, as words."""
+    with transaction(connection) as cursor:
         cursor.execute(
-            "create table if not exists public.sillage_migration"
-            " (name text primary key, applied_at timestamptz not null default now())"
+            "select distinct activity.pid, activity.usename, activity.application_name from pg_locks as held"
+            " join pg_class as relation on relation.oid = held.relation and relation.relkind in ('r', 'p', 'v')"
+            " join pg_stat_activity as activity on activity.pid = held.pid"
+            " where held.granted and held.pid <> pg_backend_pid()"
+            " and held.database = (select oid from pg_database where datname = current_database())"
+            " and relation.relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema', 'pg_toast')"
+            " order by 1 limit 5"
         )
-        cursor.execute("select name from public.sillage_migration")
-        seen = {name for (name,) in cursor.fetchall()}
-        for file in sorted(MIGRATIONS.glob("[0-9]*.sql")):
-            if file.name not in seen:
-                cursor.execute(file.read_text(encoding="utf-8"))
-                cursor.execute("insert into public.sillage_migration (name) values (%s)", (file.name,))
-                applied.append(file.name)
+        found = [f"pid {pid}, user {user}, application {name!r}" for pid, user, name in cursor.fetchall()]
+    return "; ".join(found) or "which has ended meanwhile"
+
+
+def migrate(url: str) -> list[str]:
+    """Apply the numbered files of `migrations/` that the warehouse has not seen, in one transaction, oldest first.
+
+    Gives the names of those applied. Safe to start twice at once: the second waits for the first. Raises WarehouseError
+    where another session keeps what a migration needs, a reader that hangs or another migration, beyond all patience.
+    """
+    # Two that start at once on a new database: the table of the other one serves.
+    with suppress(errors.UniqueViolation, errors.DuplicateTable):
+        patiently(url, "sillage migrate", _prepare_migrations)
+    return patiently(url, "sillage migrate", _apply_migrations)
+
+
+def _prepare_migrations(cursor: Cursor) -> None:
+    cursor.execute(
+        "create table if not exists public.sillage_migration"
+        " (name text primary key, applied_at timestamptz not null default now())"
+    )
+
+
+def _apply_migrations(cursor: Cursor) -> list[str]:
+    # One at a time, by a lock on what no reader has a right to: an advisory lock can be taken by everyone who may connect.
+    cursor.execute("lock table public.sillage_migration in share row exclusive mode")
+    cursor.execute("select name from public.sillage_migration")
+    seen = {name for (name,) in cursor.fetchall()}
+    applied = []
+    for file in sorted(MIGRATIONS.glob("[0-9]*.sql")):
+        if file.name not in seen:
+            cursor.execute(file.read_text(encoding="utf-8"))
+            cursor.execute("insert into public.sillage_migration (name) values (%s)", (file.name,))
+            applied.append(file.name)
     return applied
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,45 @@ def test_a_reader_that_planned_before_a_publication_misses_no_partition_of_it(
         " (select count(*) from pg_index where indrelid = 'intermediate.int_events_p0'::regclass) as found",
     )
     assert indexes["found"] == indexes["wanted"]
+
+
+def test_a_reader_that_stays_in_a_transaction_holds_up_no_other_reader_and_publishing_goes_on_after_it(
+    warehouse_url: str, server: Server, reader_passwords: dict[str, str], tmp_path: Path
+) -> None:
+    write_hour(tmp_path, 0)
+    run_hours(warehouse_url, tmp_path, Window(HOURS[0], HOURS[1]))
+    # Twenty deliveries more need a partition of their own.
+    more = [{**one, "delivery_id": f"new{number}"} for number, one in enumerate(events(1, "delivered", 25))]
+    write_file(tmp_path, "canonical", HOURS[1], "more.jsonl", more)
+    url = server.url(warehouse_url.rpartition("/")[2], "bi_reader", reader_passwords["bi_reader"])
+    question = "select count(*) from marts.recipient_tracking"
+    waits: list[float] = []
+    with warehouse.connect(url) as hung, warehouse.connect(url) as other:
+        other.autocommit = True
+        published = threading.Event()
+
+        def stay() -> None:
+            hung.cursor().execute(question)
+            threading.Thread(target=ask).start()
+
+        def ask() -> None:
+            until = time.monotonic() + 9
+            while time.monotonic() < until:
+                began = time.monotonic()
+                other.cursor().execute(question)
+                waits.append(time.monotonic() - began)
+                time.sleep(0.05)
+            assert not published.is_set()
+            hung.rollback()
+
+        run_hours(warehouse_url, tmp_path, Window(HOURS[1], HOURS[2]), before_publish=stay)
+        published.set()
+    assert max(waits) < 4, "a reader queued behind a lock that nobody could have"
+    assert max(waits) > 1, "publishing did not try while the reader stayed"
+    partitions = rows(
+        warehouse_url, "select count(*) as n from pg_inherits where inhparent = 'intermediate.int_events'::regclass"
+    )
+    assert partitions == [{"n": 2}]
 
 
 @pytest.mark.slow

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from sillage import settings, suites
+from sillage.privacy import hide_addresses
 from sillage.suites import SuiteError
-from sillage.validation import _source_settings, hide_addresses
+from sillage.validation import _source_settings
 
 SHIPPED = settings.CHECKOUT / "expectations"
 SOUND = """

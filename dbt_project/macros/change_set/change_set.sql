@@ -116,7 +116,7 @@
     {%- set fingerprint = local_md5(sql) -%}
     {%- set standing = run_query("select obj_description(to_regclass('" ~ target_relation ~ "'), 'pg_class')").columns[0].values()[0] -%}
     {% if fingerprint != standing %}
-        {% do run_query(get_assert_columns_equivalent(sql) ~ "create or replace view " ~ target_relation ~ " as " ~ sql) %}
+        {% do run_query(get_assert_columns_equivalent(sql) ~ patiently("create or replace view " ~ target_relation ~ " as " ~ sql, target_relation)) %}
         {% do run_query("comment on view " ~ target_relation ~ " is '" ~ fingerprint ~ "'") %}
     {% endif %}
     {% call statement('main') %}

@@ -118,7 +118,8 @@
 #}
 {% macro attach_statements(target, opened) %}
     {%- set statements = [
-        "drop view " ~ work_relation_of(target) ~ " cascade", "lock table only " ~ target ~ " in access exclusive mode"
+        "drop view " ~ work_relation_of(target) ~ " cascade",
+        patiently("lock table only " ~ target ~ " in access exclusive mode", target)
     ] if opened else [] -%}
     {%- for partition, bounds in opened.items() -%}
         {%- set published = target.incorporate(path={'identifier': partition.identifier}) -%}

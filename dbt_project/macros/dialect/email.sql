@@ -45,7 +45,7 @@
 {% macro is_email(expression) -%} (position('@' in {{ expression }}) > 1) {%- endmacro %}
 
 {# The recipient id of an address, by which nobody can read it. #}
-{% macro recipient_id_of(email) -%} ('email:' || {{ pseudonym(email) }}) {%- endmacro %}
+{% macro recipient_id_of(email) -%} ('email:' || replace(cast({{ email_key_of(email) }} as text), '-', '')) {%- endmacro %}
 
 {# A recipient's id as the sender wrote it: where it is the address, as everybody may read it. #}
 {% macro public_recipient_id(expression) -%}

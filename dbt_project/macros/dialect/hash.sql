@@ -11,6 +11,29 @@
     )::uuid
 {%- endmacro %}
 
+{#
+  The digest by which an address is known; null where there is none. What an erasure writes in place of an address holds its
+  digest (`erased-<digest>@<domain>`, sillage/erasure.py), and is known by the same.
+#}
+{% macro email_key_of(email) %}{{ return(adapter.dispatch('email_key_of', 'sillage')(email)) }}{% endmacro %}
+
+{% macro postgres__email_key_of(email) -%}
+    case when {{ is_erased_address(email) }} then cast(substring({{ email }} from 8 for 32) as uuid) else cast(md5({{ email }}) as uuid) end
+{%- endmacro %}
+
+{% macro is_erased_address(email) %}{{ return(adapter.dispatch('is_erased_address', 'sillage')(email)) }}{% endmacro %}
+
+{% macro postgres__is_erased_address(email) -%}
+    coalesce(left({{ email }}, 7) = 'erased-' and {{ email }} ~ '^erased-[0-9a-f]{32}@', false)
+{%- endmacro %}
+
+{# An address with its digest in place of the person's part, as an erasure writes it. #}
+{% macro erased_address(email) %}{{ return(adapter.dispatch('erased_address', 'sillage')(email)) }}{% endmacro %}
+
+{% macro postgres__erased_address(email) -%}
+    'erased-' || replace(cast({{ email_key_of(email) }} as text), '-', '') || '@' || split_part({{ email }}, '@', -1)
+{%- endmacro %}
+
 {# A number that two payloads share only when they say the same: orders copies of one event that differ. #}
 {% macro payload_hash(column) %}{{ return(adapter.dispatch('payload_hash', 'sillage')(column)) }}{% endmacro %}
 

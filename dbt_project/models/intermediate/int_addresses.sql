@@ -8,7 +8,7 @@ with arrived as (
         email_key,
         min(email) as email
     from {{ ref('int_events__arrived') }}
-    where email_key is not null
+    where email is not null
     group by email_key
 
 )

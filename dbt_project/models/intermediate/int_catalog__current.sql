@@ -54,7 +54,7 @@ wanted as (
         link_id,
         message_ref,
         email,
-        case when email is not null then {{ key_of(['email']) }} end as email_key,
+        {{ email_key_of('email') }} as email_key,
         url,
         case entry_type
             when 'delivery' then {{ json_boolean('payload', 'is_open_tracking_enabled', 'true') }}

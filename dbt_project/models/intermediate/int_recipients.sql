@@ -44,7 +44,7 @@ in_catalog as (
 
     select
         entry.recipient_id,
-        entry.email
+        case when not {{ is_erased_address('entry.email') }} then entry.email end as email
     from {{ catalog_after_run('recipient', 'entry.entry_key in (select recipient_id from touched)') }} as entry
 
 ),
@@ -68,7 +68,9 @@ merged as (
             'min', 'standing.event_email', 'in_events.was_email', 'in_events.is_now_email',
             untouched_address('touched.recipient_id')
         ) }} as event_email,
-        coalesce(standing.is_erased, false) as is_erased
+        coalesce(standing.is_erased, false)
+        or touched.recipient_id in (select unnest(erasure.recipient_ids) from {{ source('ops', 'erasure') }} as erasure)
+            as is_erased
     from touched
     left join in_events on touched.recipient_id = in_events.recipient_id
     left join in_catalog on touched.recipient_id = in_catalog.recipient_id

@@ -4,7 +4,7 @@ with catalog as (
         delivery_id,
         {{ without_addresses(json_text('payload', 'label')) }} as label,
         {{ without_addresses(json_text('payload', 'subject')) }} as subject,
-        {{ json_text('payload', 'channel') }} as channel,
+        {{ without_addresses(json_text('payload', 'channel')) }} as channel,
         {{ json_boolean('payload', 'is_tracking_enabled', 'true') }} as is_tracking_enabled,
         has_open_tracking as is_open_tracking_enabled,
         coalesce({{ json_integer('payload', 'text_only_count') }}, 0) as text_only_count

@@ -11,6 +11,8 @@ from typing import Any
 
 from fastapi.responses import StreamingResponse
 
+from ..privacy import hide_addresses
+
 # What a spreadsheet takes for the start of a formula, also after blanks; full-width forms included (OWASP, CSV injection).
 _FORMULA = re.compile(r"^[\s\ufeff\u200b]*[=+\-@\t\r\n＝＋－＠]")
 _ROWS_PER_CHUNK = 500
@@ -31,8 +33,8 @@ def safe(value: Any) -> Any:
     return value
 
 
-def lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """The file piece by piece, `header` first; a byte order mark so that Excel reads UTF-8."""
+def lines(header: Sequence[str], rows: Iterable[Sequence[Any]], shown: Callable[[str], str] = str) -> Iterator[str]:
+    """The file piece by piece, `header` first, each as `shown` makes it; a byte order mark so that Excel reads UTF-8."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     buffer.write("\ufeff")
@@ -40,17 +42,25 @@ def lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]
     for number, row in enumerate(rows, 1):
         writer.writerow([safe(value) for value in row])
         if number % _ROWS_PER_CHUNK == 0:
-            yield buffer.getvalue()
+            yield shown(buffer.getvalue())
             buffer.seek(0)
             buffer.truncate()
-    yield buffer.getvalue()
+    yield shown(buffer.getvalue())
 
 
-def download(name: str, header: Sequence[str], rows: Callable[[], Iterator[Sequence[Any]]]) -> StreamingResponse:
-    """The table as a file named `name`.csv; `rows` is called when the first byte is asked for."""
-    file_name = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:80].strip("-.") or "export"
+def download(
+    name: str,
+    header: Sequence[str],
+    rows: Callable[[], Iterator[Sequence[Any]]],
+    shown: Callable[[str], str] = hide_addresses,
+) -> StreamingResponse:
+    """The table as a file named `name`.csv; `rows` is called when the first byte is asked for.
+
+    `shown` (guard.shown_to_caller) leaves the addresses that the caller may see; without it none is left.
+    """
+    file_name = re.sub(r"[^A-Za-z0-9._-]+", "-", shown(name))[:80].strip("-.") or "export"
     return StreamingResponse(
-        lines(header, rows()),
+        lines(header, rows(), shown),
         media_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="{file_name}.csv"',

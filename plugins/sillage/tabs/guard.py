@@ -12,6 +12,8 @@ from typing import Any
 
 from fastapi import HTTPException, Request
 
+from ..privacy import MASK, found, hide_addresses
+
 DAG_ID = "tracking"
 
 Guard = Callable[..., Any]
@@ -69,4 +71,18 @@ def masked(address: str | None, rights: Rights) -> str:
     if rights.sees_addresses:
         return address
     name, _, domain = address.rpartition("@")
-    return f"{name[:1]}•••@{domain}"
+    return f"{name[:1]}{MASK}@{domain}"
+
+
+def shown_to_caller(request: Request) -> Callable[[str], str]:
+    """What a text (a page, a part of a file) becomes for the caller: every address in it hidden, unless she may see them.
+
+    Who may look recipients up by their whole address finds back what she wrote; for others not even that tells anything.
+    """
+    rights: Rights = getattr(request.state, "rights", None) or Rights(False, False)
+    if rights.sees_addresses:
+        return lambda text: text
+    query = request.query_params
+    written = f"{query.get('q')} {query.get('recipient')}" if rights.sees_recipients else ""
+    own = frozenset(one.address for one in found(written))
+    return lambda text: hide_addresses(text, own)

@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from . import guard
 from .language import Speech, preferred
 
 HERE = Path(__file__).parent
@@ -81,7 +82,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         "path": request.url.path.removeprefix(root),
     }
     text = templates().get_template(template).render(**speech.names(), **ours, **values)
-    return HTMLResponse(text, status, HEADERS)
+    return HTMLResponse(guard.shown_to_caller(request)(text), status, HEADERS)
 
 
 def address(root: str, path: str, query: Mapping[str, Any]) -> str:

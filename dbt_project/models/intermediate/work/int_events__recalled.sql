@@ -89,8 +89,10 @@ recalled as (
     select
         event.delivery_number as former_delivery_number,
         event.message_key as former_message_key,
+        {# Events of an older version have addresses in them. -#}
         {% for column in event_reading_list() -%}
-        event.{{ column }}{{ ',' if not loop.last }}
+        {{ without_addresses('event.' ~ column) ~ ' as ' ~ column if column in ('url', 'reason') else 'event.' ~ column }}
+        {{- ',' if not loop.last }}
         {% endfor %}
     from {{ published('int_events') }} as event
     inner join concerned

@@ -1,21 +1,23 @@
--- One row per record of the run's hours that is not a catalog entry, with its identity and with the delivery, recipient and
--- message that it belongs to. `other` records stay in, to be counted.
+-- One row per record of the run's hours that is not a catalog entry, with the delivery, recipient and message that it belongs
+-- to. `other` records stay in, to be counted. What would tell an erased recipient's person or machine is left out.
+{% set replaced = ['email', 'ip', 'requester_id'] %}
+
 select
-    {% for column in arrived_event_list() if column not in ('event_key', 'copy_count') -%}
+    {% for column in arrived_event_list() if column not in ['copy_count'] + replaced -%}
     record.{{ column }},
     {% endfor -%}
+    case when not record.is_erased then record.email end as email,
+    -- A scanner's network is no person's.
+    case when record.is_erased then {{ network_around('record.ip', ref('scanner_networks')) }} else record.ip end as ip,
     case
-        -- A provider's id names an event within its message: should a source use one twice, nothing is lost.
-        when record.provider_event_id is not null
-            then {{ key_of([
-                'record.source', 'record.provider_event_id', 'record.message_ref', 'record.delivery_ref',
-                'record.recipient_ref', 'record.email'
-            ]) }}
-        -- Without url and place two links clicked in one second would collapse into one.
-        else {{ key_of([
-            'record.source', 'record.message_ref', 'record.delivery_ref', 'record.source_event_type',
-            instant_text('record.occurred_at'), 'record.recipient_ref', 'record.email', 'coalesce(record.unmasked_url, record.url)',
-            'cast(record.position as text)', 'record.content_part', 'record.ip', 'record.user_agent'
-        ]) }}
-    end as event_key
-from {{ resolved(ref('int_records__read'), ref('int_references__asked'), ref('int_records__read')) }} as record
+        when {{ key_of(['record.requester_id']) }} in (select text_key from {{ source('ops', 'erased_text') }})
+            then 'erased-' || {{ pseudonym('record.requester_id') }}
+        else record.requester_id
+    end as requester_id
+from (
+    select
+        resolved.*,
+        resolved.recipient_id in (select unnest(erasure.recipient_ids) from {{ source('ops', 'erasure') }} as erasure)
+        or coalesce(resolved.email_key in (select text_key from {{ source('ops', 'erased_text') }}), false) as is_erased
+    from {{ resolved(ref('int_records__extracted'), ref('int_references__asked'), ref('int_records__extracted')) }} as resolved
+) as record

@@ -1,5 +1,7 @@
 -- One row per record of the run's hours that is not a catalog entry: what the sources' staging models read, in one shape, with
--- names that a key can hold and that everybody may read. A table, because JSON is read once for all that follows.
+-- its identity, and with names that a key can hold and that everybody may read. A view, which an erasure asks for other hours.
+{{ config(materialized='work_view') }}
+
 {% set sources = ['sendgrid', 'ses', 'canonical'] %}
 
 with records as (
@@ -59,31 +61,51 @@ named as (
 )
 
 select
-    source,
-    window_start,
-    provider_event_id,
-    message_ref,
-    delivery_ref,
-    recipient_ref,
-    email,
-    case when email is not null then {{ key_of(['email']) }} end as email_key,
-    email_domain,
-    source_event_type,
-    event_type as named_event_type,
-    case when told_url != url then told_url end as unmasked_url,
-    url,
-    link_position as position,
-    content_part,
-    user_agent,
-    case when user_agent is not null then {{ key_of(['user_agent']) }} end as user_agent_key,
-    ip,
-    requester_id,
-    http_method,
-    reason,
-    payload_hash,
-    amount,
-    article_count,
-    is_machine_flagged,
-    is_recipient_ambiguous,
-    occurred_at
+    named.source,
+    named.window_start,
+    named.provider_event_id,
+    named.message_ref,
+    named.delivery_ref,
+    named.recipient_ref,
+    named.email,
+    {{ email_key_of('named.email') }} as email_key,
+    named.email_domain,
+    named.source_event_type,
+    named.event_type as named_event_type,
+    named.url,
+    named.link_position as position,
+    named.content_part,
+    named.user_agent,
+    case when named.user_agent is not null then {{ key_of(['named.user_agent']) }} end as user_agent_key,
+    named.ip,
+    named.requester_id,
+    named.http_method,
+    named.reason,
+    coalesce(erased.former_payload_hash, named.payload_hash) as payload_hash,
+    named.amount,
+    named.article_count,
+    named.is_machine_flagged,
+    named.is_recipient_ambiguous,
+    named.occurred_at,
+    -- The identity. A record that an erasure has rewritten keeps the one that it had.
+    case
+        when erased.event_key is not null then erased.event_key
+        -- A provider's id names an event within its message: should a source use one twice, nothing is lost.
+        when named.provider_event_id is not null
+            then {{ key_of([
+                'named.source', 'named.provider_event_id', 'named.message_ref', 'named.delivery_ref', 'named.recipient_ref',
+                'named.email'
+            ]) }}
+        -- Without url and place two links clicked in one second would collapse into one.
+        else {{ key_of([
+            'named.source', 'named.message_ref', 'named.delivery_ref', 'named.source_event_type',
+            instant_text('named.occurred_at'), 'named.recipient_ref', 'named.email', 'named.told_url',
+            'cast(named.link_position as text)', 'named.content_part', 'named.ip', 'named.user_agent'
+        ]) }}
+    end as event_key
 from named
+left join {{ source('ops', 'erased_record') }} as erased
+    on
+        named.payload_hash = erased.payload_hash
+        and named.source = erased.source
+        and named.window_start = erased.window_start

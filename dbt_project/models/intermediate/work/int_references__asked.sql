@@ -6,5 +6,5 @@ select distinct
     recipient_ref,
     email_key,
     email_domain
-from {{ ref('int_records__read') }}
+from {{ ref('int_records__extracted') }}
 where {{ needs_claim('') }} or email_domain is null

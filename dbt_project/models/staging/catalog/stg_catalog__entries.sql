@@ -69,6 +69,14 @@ ranked as (
 
     select
         *,
+        -- The catalog does not bring an erased recipient's address back: what it tells still holds, by the digest.
+        email is not null and (
+            {{ email_key_of('email') }} in (select text_key from {{ source('ops', 'erased_text') }})
+            or (
+                entry_type = 'recipient'
+                and recipient_id in (select unnest(erasure.recipient_ids) from {{ source('ops', 'erasure') }} as erasure)
+            )
+        ) as is_erased,
         row_number() over (
             partition by entry_type, entry_key, window_start order by path desc, line_number desc, item_number desc
         ) as recency
@@ -85,12 +93,11 @@ select
     ranked.recipient_id,
     ranked.link_id,
     ranked.message_ref,
-    case when erased.email_key is null then ranked.email end as email,
+    case when ranked.is_erased then {{ erased_address('ranked.email') }} else ranked.email end as email,
     ranked.url,
-    case when erased.email_key is null then ranked.payload else {{ json_without(json_without('ranked.payload', 'email'), 'recipient_id') }} end
-        as payload
+    case
+        when ranked.is_erased then {{ json_without(json_without('ranked.payload', 'email'), 'recipient_id') }}
+        else ranked.payload
+    end as payload
 from ranked
--- A digest that has lost its address is that of an erased recipient: the catalog does not bring the address back.
-left join {{ published('int_addresses') }} as erased
-    on {{ key_of(['ranked.email']) }} = erased.email_key and ranked.email is not null and erased.email is null
 where ranked.recency = 1

@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from ...queries import activity, deliveries
 from ...queries.reader import Reader
-from .. import csv_export, figures, state
+from .. import csv_export, figures, guard, state
 from ..rendering import page
 from .delivery import MOST_ADDED, curves
 
@@ -48,7 +48,8 @@ def listed_csv(request: Request) -> Response:
         with reader.stream() as cursor:
             yield from deliveries.every(cursor, search)
 
-    return csv_export.download("deliveries", (*deliveries.DELIVERY_COLUMNS, *deliveries.STATISTICS_COLUMNS), rows)
+    columns = (*deliveries.DELIVERY_COLUMNS, *deliveries.STATISTICS_COLUMNS)
+    return csv_export.download("deliveries", columns, rows, guard.shown_to_caller(request))
 
 
 def _asked(request: Request) -> deliveries.Search:

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from ...queries import activity, deliveries, links
 from ...queries.reader import Reader
-from .. import csv_export, figures, message, state
+from .. import csv_export, figures, guard, message, state
 from ..language import Speech
 from ..rendering import page, speech_of
 from .delivery import MOST_ADDED, known, platform_average
@@ -59,7 +59,7 @@ def urls_csv(request: Request) -> Response:
         with reader.stream() as cursor:
             yield from links.every(cursor, delivery_id)
 
-    return csv_export.download(f"urls-{delivery_id}", links.EXPORTED, rows)
+    return csv_export.download(f"urls-{delivery_id}", links.EXPORTED, rows, guard.shown_to_caller(request))
 
 
 @router.get("/delivery/positions")
@@ -85,7 +85,7 @@ def framed(request: Request) -> Response:
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
     }
-    return HTMLResponse(text, headers={**headers, "Referrer-Policy": "no-referrer"})
+    return HTMLResponse(guard.shown_to_caller(request)(text), headers={**headers, "Referrer-Policy": "no-referrer"})
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def export(request: Request, search: logs.Search, name: str) -> Response:
                     guard.masked(row.email, rights) if column == "email" else getattr(row, column) for column in COLUMNS
                 ]
 
-    return csv_export.download(name, COLUMNS, rows)
+    return csv_export.download(name, COLUMNS, rows, guard.shown_to_caller(request))
 
 
 def chosen_columns(request: Request, default: Sequence[str]) -> list[str]:
@@ -124,7 +124,8 @@ def chosen_columns(request: Request, default: Sequence[str]) -> list[str]:
 def _of_delivery(cursor: Any, request: Request, delivery: Any) -> logs.Search:
     # A delivery without any event has no number; none has this one.
     number = -1 if delivery.delivery_number is None else delivery.delivery_number
-    recipient = state.text(request, "recipient")
+    # Who may not see recipients has no such filter: its answer would tell whether the recipient is among them.
+    recipient = state.text(request, "recipient") if request.state.rights.sees_recipients else ""
     ids = recipients.ids_of(cursor, recipient) if recipient else None
     return replace(filtered(request), delivery_number=number, recipient_ids=ids)
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from ...queries import workflow
 from ...queries.reader import Reader
-from .. import airflow_state, csv_export, state
+from .. import airflow_state, csv_export, guard, state
 from ..rendering import page
 
 router = APIRouter()
@@ -92,7 +92,7 @@ def rejected_csv(request: Request) -> Response:
             for row in found:
                 yield [getattr(row, name) for name in REJECTED_COLUMNS]
 
-    return csv_export.download("rejected-records", REJECTED_COLUMNS, rows)
+    return csv_export.download("rejected-records", REJECTED_COLUMNS, rows, guard.shown_to_caller(request))
 
 
 @router.get("/workflow/journal")
