@@ -14,11 +14,17 @@
     end
 {%- endmacro %}
 
-{# The domain of an address in that spelling: what follows the last @, 253 characters at most (RFC 1035); null where there is none. #}
+{#
+  The domain of an address in that spelling: what follows the last @, 253 characters at most (RFC 1035); null where there is
+  none, or what stands there cannot be one.
+#}
 {% macro domain_of(email) %}{{ return(adapter.dispatch('domain_of', 'sillage')(email)) }}{% endmacro %}
 
 {% macro postgres__domain_of(email) -%}
-    case when position('@' in {{ email }}) > 0 then nullif(left(split_part({{ email }}, '@', -1), 253), '') end
+    case
+        when position('@' in {{ email }}) > 0 and split_part({{ email }}, '@', -1) !~ '[][[:space:]%/?&=<>(),;:"''\\]'
+            then nullif(left(split_part({{ email }}, '@', -1), 253), '')
+    end
 {%- endmacro %}
 
 {#
