@@ -22,13 +22,13 @@ _BRACKETS = re.compile(rb"[{}\[\]]")
 _TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
-def read(raw: bytes) -> dict[str, Any]:
+def read(raw: bytes, size_limit: int = SIZE_LIMIT) -> dict[str, Any]:
     """The content of `raw`, a whole JSON object. Numbers beyond a float's range come out as infinity.
 
     Raises Rejected where it is none, or one that `jsonb` refuses or the limits forbid.
     """
-    if len(raw) > SIZE_LIMIT:
-        raise Rejected(rejection.TOO_LARGE, f"{len(raw)} bytes, the limit is {SIZE_LIMIT}")
+    if len(raw) > size_limit:
+        raise Rejected(rejection.TOO_LARGE, f"{len(raw)} bytes, the limit is {size_limit}")
     if raw.count(b"{") + raw.count(b"[") > DEPTH_LIMIT and _is_too_deep(raw):
         raise Rejected(rejection.TOO_DEEP, f"nested deeper than {DEPTH_LIMIT}")
     if b"\0" in raw or has_escaped_nul(raw):
