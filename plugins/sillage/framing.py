@@ -194,7 +194,16 @@ class Framer:
     def _search(self, head: bytes, until: int, limit: int, *, is_sound: bool = False) -> resync.Search:
         is_end = limit < self._position + 2 * self._size_limit
         return resync.Search(
-            self._data, self._position, until, limit, is_end, head, self._indent, self.effort, self._size_limit, is_sound
+            self._data,
+            self._position,
+            until,
+            limit,
+            is_end,
+            head,
+            self._indent,
+            self.effort,
+            self._size_limit,
+            is_sound,
         )
 
     def _without_closers(self, end: int) -> int:
@@ -275,24 +284,19 @@ class Framer:
 
         What stood at `position` stands at 0 then.
         """
+        if self._is_ended:
+            return False
         held = [self._data[self._position :]]
-        byte_count = len(held[0])
-        while not self._is_ended:
-            chunk = next(self._chunks, b"")
-            held.append(chunk)
-            byte_count += len(chunk)
-            self._is_ended = not chunk
-            if byte_count >= size:
-                break
-        else:
-            if len(held) == 1:
-                return False
-        is_more = byte_count > len(held[0])
+        start = byte_count = len(held[0])
+        while not self._is_ended and (byte_count == start or byte_count < size):
+            held.append(next(self._chunks, b""))
+            byte_count += len(held[-1])
+            self._is_ended = not held[-1]
         self._data = b"".join(held)
         self._position = 0
         # One byte is found ten times as fast as six; most files have no backslash at all.
         self._has_backslash = b"\\" in self._data
-        return is_more
+        return byte_count > start
 
 
 @dataclass(slots=True)

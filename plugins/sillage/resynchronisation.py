@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from . import extent
 from .extent import COMPLETE, MORE
-from .rejection import Rejected
 
 # Trying must stay in proportion to what is given up, whatever the bytes: so many bytes a byte, and so many ahead.
 WORK_PER_BYTE = 16
