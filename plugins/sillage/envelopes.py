@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
-
 from . import records, rejection
 from .rejection import Rejected
 
@@ -18,7 +16,7 @@ SNS_TYPES = ("Notification", "SubscriptionConfirmation", "UnsubscribeConfirmatio
 # With what SES greets a new destination: a sentence, or a notification of a type of its own.
 GREETING = "Successfully validated SNS topic for Amazon SES event publishing."
 GREETING_TYPE = "AmazonSnsSubscriptionSucceeded"
-# A list, SQS, SNS and EventBridge are four; a text that is JSON of a text is one more.
+# A list, SQS, SNS and EventBridge are four.
 DEPTH_LIMIT = 8
 
 _LISTS = ("Records", "Messages")
@@ -106,20 +104,19 @@ def _member_that_holds(document: Document) -> str | None:
 
 
 def _held(envelope: Letter, name: str, depth: int) -> Iterator[Letter | Unopened]:
-    """What an envelope holds in its member `name`: an object, or a text of one, however often encoded."""
+    """What an envelope holds in its member `name`: an object, or a text of one."""
     raw, document = envelope.raw, envelope.document
-    value = document[name]
-    text = value
-    for _ in range(DEPTH_LIMIT):
-        text = text.strip("\ufeff \t\r\n") if isinstance(text, str) else text
-        if not isinstance(text, str) or not text.startswith('"'):
-            break
-        text = _decoded(text, name)
-    if text == GREETING:
-        yield replace(envelope, is_event=False)
-        return
-    if isinstance(text, str) and not text.startswith("{"):
-        raise Rejected(rejection.NOT_JSON, f'"{name}" is neither a JSON object nor a greeting of Amazon SES')
+    text = document[name]
+    if isinstance(text, str):
+        text = text.strip("\ufeff \t\r\n")
+        if text == GREETING:
+            yield replace(envelope, is_event=False)
+            return
+        if not text.startswith("{"):
+            told = (
+                "a text that was encoded twice" if text.startswith('"') else "neither JSON nor a greeting of Amazon SES"
+            )
+            raise Rejected(rejection.NOT_JSON, f'"{name}" is {told}: it must be an event as a JSON object')
     inner = text.encode() if isinstance(text, str) else records.member(raw, name)
     content = records.read(inner)
     kind, id_name = {"Message": ("sns", "MessageId"), "detail": ("eventbridge", "id")}.get(name, ("sqs", ""))
@@ -129,15 +126,8 @@ def _held(envelope: Letter, name: str, depth: int) -> Iterator[Letter | Unopened
     if is_news or is_greeting(content):
         yield replace(envelope, is_event=False)
         return
-    told = event_id if isinstance(event_id, str) else None
-    yield from _opened(Letter(inner, content, kind, told, is_item=envelope.is_item), depth - 1)
-
-
-def _decoded(text: str, name: str) -> object:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise Rejected(rejection.NOT_JSON, f'"{name}" begins as a JSON text of a JSON text and is none') from None
+    known_id = event_id if isinstance(event_id, str) else None
+    yield from _opened(Letter(inner, content, kind, known_id, is_item=envelope.is_item), depth - 1)
 
 
 def _is_typed(document: Document) -> bool:
