@@ -47,7 +47,7 @@ Record = tuple[int, bytes, dict[str, Any]]
 class Framer:
     """Cuts the chunks of one file into records; `problem` says afterwards what was wrong with the file as a whole.
 
-    Records of more than `size_limit` bytes are broken.
+    Records of more than `size_limit` bytes, at least extent.GUESS_BYTES, are broken.
     """
 
     def __init__(self, chunks: Iterator[bytes], size_limit: int = SIZE_LIMIT) -> None:

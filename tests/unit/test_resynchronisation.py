@@ -19,7 +19,7 @@ from sillage.resynchronisation import TRY_BYTES, WORK_PER_BYTE
 AGENT = "Mozilla/5.0 (X11; Linux) like Gecko"
 HEADERS = [{"name": "From", "value": "Ada"}, {"name": "To", "value": "Bo {x}"}, {"name": "Subject", "value": "Hi"}]
 # That of the tests of cost, which need files of many times its size.
-SMALL_LIMIT = 1 << 12
+SMALL_LIMIT = GUESS_BYTES
 
 
 def chunked(content: bytes, size: int) -> Iterator[bytes]:
@@ -211,10 +211,10 @@ def test_the_work_is_in_proportion_to_the_bytes(name: str, monkeypatch: pytest.M
 @pytest.mark.parametrize("name", HOSTILE)
 def test_memory_is_bounded_by_two_records_and_a_chunk(name: str) -> None:
     framer = Framer(chunked(HOSTILE[name] * 2, 1 << 10), SMALL_LIMIT)
-    assert max(len(framer._data) for _ in framer.records()) <= max(GUESS_BYTES, 2 * SMALL_LIMIT) + 2 * (1 << 10)
+    assert max(len(framer._data) for _ in framer.records()) <= 2 * SMALL_LIMIT + 2 * (1 << 10)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_the_chunks_do_not_matter_in_files_of_many_times_the_limit(name: str) -> None:
-    found = [list(Framer(chunked(HOSTILE[name], size), SMALL_LIMIT).records()) for size in (333, 5000, 1 << 20)]
-    assert found[0] == found[1] == found[2]
+    found = [list(Framer(chunked(HOSTILE[name] * 2, size), SMALL_LIMIT).records()) for size in (333, 1 << 20)]
+    assert found[0] == found[1]
