@@ -9,10 +9,7 @@ from typing import BinaryIO
 
 import zstandard
 
-GZIP_MAGIC = b"\x1f\x8b"
-ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-# Compressions that are told by name rather than read as broken lines.
-OTHER_MAGICS = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip", b"\x04\x22\x4d\x18": "lz4"}
+from .formats import GZIP_MAGIC, HEAD_BYTES, ZSTD_MAGIC, other_encoding, other_format
 
 # Fits a processor's cache, so that reading the records finds it there.
 CHUNK_BYTES = 64 * 1024
@@ -23,13 +20,18 @@ ZSTD_WINDOW_BYTES = 64 * 1024 * 1024
 # Real event files shrink 5 to 50 times. Behind the first GiB, 200 times is a bomb.
 BOMB_BYTES = 1 << 30
 BOMB_RATIO = 200
+# Some are compressed by the one who writes them and again by the one who stores them.
+LAYER_LIMIT = 2
+
+Read = Callable[[], bytes]
 
 
 class FileBytes:
     """One file, read once: its content in chunks, and what it was afterwards.
 
     `size` and `checksum` are those of the file as it lies there (compressed); `problem` is a sentence when its
-    compression is broken or not known, `expands_too_far` tells a decompression bomb.
+    compression is broken, or when nothing of it was read: `unknown_compression` is the name of a format and
+    `unknown_encoding` that of an encoding that are not read, `expands_too_far` tells a decompression bomb.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -37,6 +39,7 @@ class FileBytes:
         self.problem: str | None = None
         self.expands_too_far = False
         self.unknown_compression: str | None = None
+        self.unknown_encoding: str | None = None
         self._file = file
         self._digest = hashlib.sha256()
 
@@ -47,24 +50,39 @@ class FileBytes:
 
     def chunks(self) -> Iterator[bytes]:
         """The content, decompressed, in chunks of bounded size; reads the file to its end in any case."""
-        first = self._read()
-        self.unknown_compression = next((name for magic, name in OTHER_MAGICS.items() if first.startswith(magic)), None)
-        if self.unknown_compression:
-            self.problem = f"The file is {self.unknown_compression}, which is not read: use gzip, zstd or none."
-        elif first.startswith(GZIP_MAGIC):
-            yield from self._bounded(self._gunzip(first))
-        elif first.startswith(ZSTD_MAGIC):
-            yield from self._bounded(self._unzstd(first))
-        else:
-            while first:
-                yield first
-                first = self._read()
+        yield from self._content(self._read, LAYER_LIMIT)
         self.exhaust()
 
     def exhaust(self) -> None:
         """Read what is left, for size and checksum only."""
         while self._read():
             pass
+
+    def _content(self, read: Read, layers: int) -> Iterator[bytes]:
+        """What `read` gives, out of at most so many layers of compression."""
+        first = read()
+        while 0 < len(first) < HEAD_BYTES and (more := read()):
+            first += more
+        is_compressed = first.startswith((GZIP_MAGIC, ZSTD_MAGIC))
+        if is_compressed and layers:
+            unpacked = self._gunzip if first.startswith(GZIP_MAGIC) else self._unzstd
+            layer = self._bounded(unpacked(first, read))
+            yield from self._content(lambda: next(layer, b""), layers - 1)
+        elif is_compressed:
+            self._refuse("compressed more than twice", "compress it once")
+        elif other := other_format(first):
+            self._refuse(*other)
+        elif encoding := other_encoding(first):
+            self.unknown_encoding = encoding
+            self.problem = f"The file is {encoding}, of which nothing is read: write it as UTF-8."
+        else:
+            while first:
+                yield first
+                first = read()
+
+    def _refuse(self, name: str, advice: str) -> None:
+        self.unknown_compression = name
+        self.problem = f"The file is {name}, of which nothing is read: {advice}."
 
     def _read(self) -> bytes:
         data = self._file.read(CHUNK_BYTES)
@@ -83,9 +101,9 @@ class FileBytes:
                 return
             yield chunk
 
-    def _gunzip(self, data: bytes) -> Iterator[bytes]:
+    def _gunzip(self, data: bytes, read: Read) -> Iterator[bytes]:
         """Every member of a gzip file; zeros behind the last one are padding."""
-        while data := data.lstrip(b"\0") or self._read().lstrip(b"\0"):
+        while data := data.lstrip(b"\0") or read().lstrip(b"\0"):
             member = zlib.decompressobj(zlib.MAX_WBITS | 16)
             while not member.eof:
                 try:
@@ -95,16 +113,16 @@ class FileBytes:
                     return
                 if chunk:
                     yield chunk
-                data = member.unconsumed_tail or (b"" if member.eof else self._read())
+                data = member.unconsumed_tail or (b"" if member.eof else read())
                 if not data and not member.eof:
                     self.problem = "The gzip ends early: what stood before its end is landed."
                     return
             data = member.unused_data
 
-    def _unzstd(self, data: bytes) -> Iterator[bytes]:
+    def _unzstd(self, data: bytes, read: Read) -> Iterator[bytes]:
         """Every frame of a zstd file."""
         decompressor = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES)
-        pieces = _Pieces(data, self._read)
+        pieces = _Pieces(data, read)
         while piece := pieces.next():
             frame = decompressor.decompressobj()
             while True:
@@ -138,7 +156,7 @@ def _gathered(chunks: Iterator[bytes]) -> Iterator[bytes]:
 class _Pieces:
     """Small pieces of compressed data, so that what they expand to stays small."""
 
-    def __init__(self, data: bytes, read: Callable[[], bytes]) -> None:
+    def __init__(self, data: bytes, read: Read) -> None:
         self._data, self._position, self._read, self._returned = data, 0, read, b""
 
     def next(self) -> bytes:

@@ -1,7 +1,8 @@
 """Bytes of a file into records: JSON lines, arrays, pretty-printed and concatenated objects, and what is broken.
 
-Memory is bounded by one record (records.SIZE_LIMIT) and one chunk. After a broken record reading goes on at the next
-line. Pure: no I/O of its own.
+Memory is bounded by two records (of records.SIZE_LIMIT) and one chunk. After a broken record reading goes on at the
+next object that can be read, at the latest at the next line. Which records come out does not depend on how the bytes
+are cut into chunks. Pure: no I/O of its own.
 """
 
 from __future__ import annotations
@@ -13,27 +14,20 @@ from typing import Any
 
 import orjson
 
-from . import rejection
-from .records import DEPTH_LIMIT, SIZE_LIMIT, has_escaped_nul, read
+from . import extent, rejection
+from . import resynchronisation as resync
+from .extent import COMPLETE, CUT, MORE, Scan
+from .records import DEPTH_LIMIT, SIZE_LIMIT, read
 from .rejection import Rejected
 
 # What of a rejected record is kept to look at.
 KEPT_BYTES = 64 * 1024
-# How far an object's end is guessed before it is looked for step by step; bounds what a broken line can cost.
-GUESS_BYTES = 16 * 1024
-GUESS_BRACES = 64
-# Deeper than this nothing is followed to its end: the rest of the line is dropped.
-FOLLOWED_DEPTH = 100_000
 
-COMPLETE, CUT, MORE = "complete", "cut", "more"
-
-# Byte order marks too: files that were joined have them in the middle.
-_SEPARATORS = re.compile(rb"(?:[ \t\r\n,]+|\xef\xbb\xbf)*")
-_STRUCTURE = re.compile(rb'["{}\[\]]')
-_TEXT_STOP = re.compile(rb'["\\\n]')
-_RECORD_LINE = re.compile(rb"\n([ \t]*)[\[{]")
-_RECORD_OR_END_LINE = re.compile(rb"\n([ \t]*)[\[{\]]")
-_SCALAR_END = re.compile(rb"[,\]\n]")
+# Brackets of arrays too, so that an array cannot be lost with a broken item. Byte order marks: files that were joined
+# have them in the middle. A backslash and a letter: line breaks that a shell has written as text.
+_SEPARATORS = re.compile(rb"(?:[ \t\r\n,\[\]]|\xef\xbb\xbf|\\[nrt])*+")
+_BRACKET_OR_LINE = re.compile(rb"[\[\]\n]")
+_SCALAR = re.compile(rb'(?:"(?:[^"\\\n]|\\.)*+"|[-+.\w]++)(?=[ \t\r\n]*+[,\]])')
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +45,16 @@ Record = tuple[int, bytes, dict[str, Any]]
 
 
 class Framer:
-    """Cuts the chunks of one file into records; `problem` says afterwards what was wrong with the file as a whole."""
+    """Cuts the chunks of one file into records; `problem` says afterwards what was wrong with the file as a whole.
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
+    Records of more than `size_limit` bytes, at least extent.GUESS_BYTES, are broken.
+    """
+
+    def __init__(self, chunks: Iterator[bytes], size_limit: int = SIZE_LIMIT) -> None:
         self.problem: str | None = None
+        self.effort = resync.Effort()
         self._chunks = chunks
+        self._size_limit = size_limit
         self._data = b""
         self._has_backslash = False
         self._position = 0
@@ -63,6 +62,8 @@ class Framer:
         self._indent = 0
         self._is_line_start = True
         self._is_ended = False
+        self._open_arrays = 0
+        self._array_line = 0
 
     @property
     def line(self) -> int:
@@ -71,17 +72,19 @@ class Framer:
 
     def records(self) -> Iterator[Record | Broken]:
         """Every record of the file in order: (line number from 1, exact bytes, content), or Broken."""
-        while len(self._data) < 3 and self._more():  # a byte order mark must be whole
-            pass
+        self._hold(3)  # a byte order mark must be whole
         while True:
-            yield from self._plain_lines()
+            if not self._open_arrays:
+                yield from self._plain_lines()
             if not self._skip_separators():
-                return
-            yield from self._line_with_care()
+                break
+            yield from self._items_with_care()
+        if self._open_arrays:
+            self._note(f"The array that starts on line {self._array_line} is not closed.")
 
     def _plain_lines(self) -> Iterator[Record]:
         """The fast way: whole lines that are one object each. Stops before the first line that is anything else."""
-        loads = orjson.loads
+        loads, size_limit = orjson.loads, self._size_limit
         while True:
             data, position, line, has_backslash = self._data, self._position, self._line, self._has_backslash
             find = data.find
@@ -93,7 +96,7 @@ class Framer:
                     break
                 if (
                     type(content) is not dict
-                    or len(raw) > SIZE_LIMIT
+                    or len(raw) > size_limit
                     or raw.count(b"{") + raw.count(b"[") > DEPTH_LIMIT
                     or (has_backslash and b"\\u0000" in raw)
                 ):
@@ -101,182 +104,157 @@ class Framer:
                 yield line, raw, content
                 position = end + 1
                 line += 1
-            self._position, self._line = position, line
-            self._indent, self._is_line_start = 0, True
-            if end >= 0 or len(data) - position > SIZE_LIMIT or not self._more():
+            if line != self._line:
+                self._position, self._line = position, line
+                self._indent, self._is_line_start = 0, True
+            if end >= 0 or len(data) - position > size_limit or not self._more():
                 return
 
-    def _line_with_care(self) -> Iterator[Record | Broken]:
-        """Whatever starts here, and what follows it up to the end of the line on which it ends."""
+    def _items_with_care(self) -> Iterator[Record | Broken]:
+        """Whatever starts here, and what follows it up to a line's end that no array holds."""
+        is_between = False
         while True:
-            first = self._data[self._position]
-            if first == 0x5B:  # [
-                yield from self._array()
-            elif first == 0x7B:  # {
-                yield self._object(is_in_array=False)
+            if self._data[self._position] == 0x7B:  # {
+                yield self._object()
             else:
-                yield self._text_line(rejection.NOT_JSON)
+                yield self._text(is_between=is_between)
             line = self._line
-            if not self._skip_separators() or self._line != line:
+            if not self._skip_separators():
+                return
+            is_between = self._line == line
+            if not is_between and not self._open_arrays:
                 return
 
-    def _array(self) -> Iterator[Record | Broken]:
-        opened_on = self._line
-        self._position += 1
-        while self._skip_separators():
-            first = self._data[self._position]
-            if first == 0x5D:  # ]
-                self._position += 1
-                return
-            if first in b"{[":
-                yield self._object(is_in_array=True)
-            else:
-                yield self._scalar_item()
-        self.problem = f"The array that starts on line {opened_on} is not closed."
-
-    def _object(self, *, is_in_array: bool) -> Record | Broken:
-        """The object (or array) that starts here, however many lines it takes."""
-        guessed = self._guess()
-        if guessed is not None:
-            return guessed
-        line, scan, index = self._line, Scan(), self._position
-        while True:
-            status, index = scan.run(self._data, index, self._position)
-            if status is COMPLETE:
-                raw = self._take(index)
-                return _judged(line, raw)
-            if status is CUT:
-                return self._cut(line, index, is_in_array)
-            if len(self._data) - self._position > SIZE_LIMIT:
-                return self._too_large(line, scan, index)
-            start = self._position
-            if not self._more():
-                return self._cut(line, len(self._data), is_in_array)
-            index -= start
-
-    def _guess(self) -> Record | None:
-        """The object up to the brace that seems to close it. Right whenever it reads: no JSON object begins another."""
-        data, start = self._data, self._position
-        limit = start + GUESS_BYTES
-        end, opened = start, 0
-        for closed in range(1, GUESS_BRACES):
-            brace = data.find(b"}", end, limit)
-            if brace < 0:
-                return None
-            opened += data.count(b"{", end, brace)
-            end = brace + 1
-            if opened <= closed:
-                break
-        else:
-            return None
-        raw = data[start:end]
-        try:
-            content = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            return None
-        if type(content) is not dict or raw.count(b"[") + opened > DEPTH_LIMIT or has_escaped_nul(raw):
-            return None
+    def _object(self) -> Record | Broken:
+        """The object that starts here, however many lines it takes."""
+        guessed = extent.guess(self._data, self._position)
         line = self._line
-        self._take(end)
-        return line, raw, content
+        if guessed is not None:
+            return line, self._take(guessed[0]), guessed[1]
+        status, index = MORE, self._position
+        if self.effort.left <= 0:
+            status = CUT
+        for size in (extent.GUESS_BYTES, self._size_limit + 1):
+            if status is MORE:
+                stop = self._hold(size)
+                is_end = stop < self._position + size
+                status, index = extent.measure(self._data, self._position, stop, is_end=is_end)
+        if status is COMPLETE:
+            return _judged(line, self._take(index), self._size_limit)
+        head = resync.head_of(self._data, self._position)
+        if status is MORE:
+            return self._followed(head)
+        self.effort.spend(index - self._position)
+        is_one_line = self._data.find(b"\n", self._position, index) < 0
+        return self._given_up(_Loss(line), head, is_one_line=is_one_line)
 
-    def _cut(self, line: int, trouble: int, is_in_array: bool) -> Broken:
-        """Drop the object that starts here, broken at index `trouble`: its line, or its lines up to the next record."""
-        if self._data.find(b"\n", self._position, trouble) < 0:
-            is_cut = trouble == len(self._data) or self._data[trouble] == 0x0A
-            return self._text_line(rejection.CUT_LINE if is_cut else rejection.NOT_JSON)
-        trouble -= self._position
-        while len(self._data) - self._position <= SIZE_LIMIT and self._more():
-            pass
-        end = self._next_record_line(self._position, self._position + trouble, is_in_array)
-        return _refused(line, self._take(end).rstrip(), rejection.CUT_LINE)
-
-    def _next_record_line(self, start: int, trouble: int, is_in_array: bool) -> int:
-        """Where the next line starts that looks like a record: no deeper than this one, with an opening bracket."""
-        data, indent = self._data, self._indent
-        pattern = _RECORD_OR_END_LINE if is_in_array else _RECORD_LINE
-        for match in pattern.finditer(data, start, start + SIZE_LIMIT):
-            if len(match.group(1)) <= indent:
-                return match.start() + 1
-        end = data.find(b"\n", trouble)
-        return end if end >= 0 else len(data)
-
-    def _too_large(self, line: int, scan: Scan, index: int) -> Broken:
-        """Follow an object over the limit to its end without holding it."""
-        head = self._data[self._position : self._position + KEPT_BYTES]
-        byte_count = 0
+    def _followed(self, head: bytes) -> Broken:
+        """An object over the limit, or too deep to be parsed: followed to its end without being held."""
+        scan, loss = Scan(), _Loss(self._line)
         while True:
-            if len(scan.stack) > FOLLOWED_DEPTH:
-                byte_count += index - self._position
-                self._take(index)
-                byte_count += self._drop_line()
-                return Broken(line, rejection.TOO_DEEP, f"nested more than {FOLLOWED_DEPTH} deep", head, byte_count)
-            status, index = scan.run(self._data, index, self._position)
-            byte_count += index - self._position
-            self._take(index)
-            if status is not MORE or not self._more():
-                detail = f"{byte_count} bytes, the limit is {SIZE_LIMIT}"
-                return Broken(line, rejection.TOO_LARGE, detail, head, byte_count)
-            index = self._position
+            limit = self._hold(2 * self._size_limit)
+            until = min(limit, self._position + self._size_limit + 1)
+            status, index = scan.run(self._data, self._position, until)
+            if status is MORE and limit < self._position + self._size_limit + 1:
+                index = limit
+            stop = self._search(head, index, limit, is_sound=True).stop(resync.MANY_LINES)
+            loss.add(self._taken(index if stop is None else stop), self._size_limit)
+            if stop is None and status is CUT:
+                return self._given_up(loss, head, is_one_line=loss.line == self._line)
+            if stop is not None or status is COMPLETE or self._is_at_end():
+                return loss.broken(self._size_limit)
 
-    def _text_line(self, reason: str) -> Broken:
-        """A line that holds no record: `reason` says why unless its bytes tell better."""
-        line, end = self._line, self._line_end()
-        if end < 0:
-            head = self._data[self._position : self._position + KEPT_BYTES]
-            byte_count = self._drop_line()
-            return Broken(line, rejection.TOO_LARGE, f"{byte_count} bytes, the limit is {SIZE_LIMIT}", head, byte_count)
-        return _refused(line, self._take(end).rstrip(b"\r"), reason)
+    def _text(self, *, is_between: bool) -> Broken:
+        """What starts here is no object: a scalar of an array, or a text up to where reading can go on."""
+        if self._open_arrays:
+            limit = self._hold(self._size_limit)
+            scalar = _SCALAR.match(self._data, self._position, limit)
+            if scalar is not None:
+                return _refused(self._line, self._take(scalar.end()), self._size_limit)
+        layout = resync.BETWEEN_OBJECTS if is_between else resync.ONE_LINE
+        return self._given_up(_Loss(self._line), b"", layout=layout)
 
-    def _line_end(self) -> int:
-        """Where this line ends, reading on as needed; -1 when that is over the limit."""
-        searched = self._position
-        while (end := self._data.find(b"\n", searched)) < 0:
-            held = len(self._data) - self._position
-            if held > SIZE_LIMIT:
-                return -1
-            if not self._more():
-                return len(self._data)
-            searched = self._position + held
-        return end
+    def _given_up(
+        self, loss: _Loss, head: bytes, *, is_one_line: bool = True, layout: re.Pattern[bytes] = resync.ONE_LINE
+    ) -> Broken:
+        """Drop what starts here, up to where reading can go on."""
+        if not is_one_line:
+            layout = resync.MANY_LINES_OF_ARRAY if self._open_arrays else resync.MANY_LINES
+        while True:
+            limit = self._hold(2 * self._size_limit)
+            until = min(limit, self._position + self._size_limit)
+            stop = self._search(head, until, limit).stop(layout)
+            end = until if stop is None else stop
+            if self._open_arrays and (stop is not None or limit == until):
+                end = self._without_closers(end)
+            loss.add(self._taken(end), self._size_limit)
+            if stop is not None or limit == until:
+                return loss.broken(self._size_limit)
 
-    def _scalar_item(self) -> Broken:
-        """An item of an array that is neither object nor array."""
-        while (match := _SCALAR_END.search(self._data, self._position)) is None:
-            if len(self._data) - self._position > SIZE_LIMIT or not self._more():
-                return self._text_line(rejection.NOT_JSON)
-        return _refused(self._line, self._take(match.start()), rejection.NOT_JSON)
+    def _search(self, head: bytes, until: int, limit: int, *, is_sound: bool = False) -> resync.Search:
+        is_end = limit < self._position + 2 * self._size_limit
+        return resync.Search(
+            self._data,
+            self._position,
+            until,
+            limit,
+            is_end,
+            head,
+            self._indent,
+            self.effort,
+            self._size_limit,
+            is_sound,
+        )
 
-    def _drop_line(self) -> int:
-        """Go to the end of the line without holding it; gives how many bytes that were."""
-        dropped = 0
-        while (end := self._data.find(b"\n", self._position)) < 0:
-            dropped += len(self._data) - self._position
-            self._position = len(self._data)
-            if not self._more():
-                return dropped
-        dropped += end - self._position
-        self._position = end
-        return dropped
+    def _without_closers(self, end: int) -> int:
+        """Where what stands here up to `end` ends without the bracket that closes its array."""
+        raw = self._data[self._position : end]
+        body = raw.rstrip(b" \t\r\n,]")
+        is_whole = body.endswith(b"}") or b"[" not in raw
+        return self._position + len(body) if body and is_whole else end
 
     def _skip_separators(self) -> bool:
-        """Go to the next byte that means something, keeping count of lines and indentation; False at the file's end."""
+        """Go to the next byte that means something, keeping count of lines and arrays; False at the file's end."""
         while True:
             match = _SEPARATORS.match(self._data, self._position)
             end = match.end() if match else self._position
-            skipped = self._data[self._position : end]
-            newlines = skipped.count(b"\n")
-            if newlines:
-                self._line += newlines
-                self._indent = len(skipped) - skipped.rfind(b"\n") - 1
-                self._is_line_start = True
-            elif self._is_line_start:
-                self._indent += len(skipped)
+            if len(self._data) - end < 3 and self._data[end : end + 1] in (b"\\", b"\xef") and self._more():
+                continue  # a separator of several bytes may have been cut
+            self._pass(self._data[self._position : end])
             self._position = end
             if end < len(self._data):
                 return True
             if not self._more():
                 return False
+
+    def _pass(self, skipped: bytes) -> None:
+        line = self._line
+        newlines = skipped.count(b"\n")
+        if b"[" in skipped or b"]" in skipped:
+            for match in _BRACKET_OR_LINE.finditer(skipped):
+                self._bracket(match.group())
+        self._line = line + newlines
+        if newlines:
+            self._indent, self._is_line_start = 0, True
+        if self._is_line_start:
+            tail = skipped[skipped.rfind(b"\n") + 1 :]
+            rest = tail.lstrip(b" \t")
+            self._indent += len(tail) - len(rest)
+            self._is_line_start = not rest
+
+    def _bracket(self, byte: bytes) -> None:
+        if byte == b"\n":
+            self._line += 1
+        elif byte == b"[":
+            self._array_line = self._array_line if self._open_arrays else self._line
+            self._open_arrays += 1
+        elif self._open_arrays:
+            self._open_arrays -= 1
+        else:
+            self._note(f"The bracket on line {self._line} closes no array.")
+
+    def _note(self, problem: str) -> None:
+        self.problem = self.problem or problem
 
     def _take(self, end: int) -> bytes:
         raw = self._data[self._position : end]
@@ -287,97 +265,73 @@ class Framer:
             self._indent = 0
         return raw
 
-    def _more(self) -> bool:
-        """Read a chunk behind what is held, dropping what was taken: what stood at `position` stands at 0 then."""
+    def _taken(self, end: int) -> bytes:
+        """As `_take`, of what is given up: it earns effort."""
+        self.effort.earn(end - self._position)
+        return self._take(end)
+
+    def _hold(self, size: int) -> int:
+        """Read until `size` bytes are held from here on; gives where they end, or where the file does before that."""
+        while len(self._data) - self._position < size and self._more(size):
+            pass
+        return min(len(self._data), self._position + size)
+
+    def _is_at_end(self) -> bool:
+        return self._position >= len(self._data) and not self._more()
+
+    def _more(self, size: int = 1) -> bool:
+        """Read on behind what is held, until that is `size` bytes or the chunks end; what was taken is dropped.
+
+        What stood at `position` stands at 0 then.
+        """
         if self._is_ended:
             return False
-        chunk = next(self._chunks, b"")
-        if not chunk:
-            self._is_ended = True
-            return False
-        self._data = self._data[self._position :] + chunk
+        held = [self._data[self._position :]]
+        start = byte_count = len(held[0])
+        while not self._is_ended and (byte_count == start or byte_count < size):
+            held.append(next(self._chunks, b""))
+            byte_count += len(held[-1])
+            self._is_ended = not held[-1]
+        self._data = b"".join(held)
         self._position = 0
         # One byte is found ten times as fast as six; most files have no backslash at all.
         self._has_backslash = b"\\" in self._data
-        return True
+        return byte_count > start
 
 
-class Scan:
-    """Looks for the end of an object or array bracket by bracket; can go on in a later chunk."""
+@dataclass(slots=True)
+class _Loss:
+    """Bytes that are given up: the line on which they begin, the first of them, and how many."""
 
-    __slots__ = ("is_in_text", "stack")
+    line: int
+    raw: bytes = b""
+    byte_count: int = 0
 
-    def __init__(self) -> None:
-        self.stack = bytearray()
-        self.is_in_text = False
+    def add(self, raw: bytes, size_limit: int) -> None:
+        self.byte_count += len(raw)
+        self.raw = self.raw + raw if self.byte_count <= size_limit else (self.raw or raw)[:KEPT_BYTES]
 
-    def run(self, data: bytes, index: int, start: int) -> tuple[str, int]:
-        """Read `data` from `index`; the object began at `start` or before.
-
-        Gives COMPLETE and the index behind its end, CUT and the index at which it cannot go on, or MORE and the index
-        from which to go on with more data.
-        """
-        while len(self.stack) <= FOLLOWED_DEPTH:
-            if self.is_in_text:
-                status, index = self._leave_text(data, index)
-                if status is not COMPLETE:
-                    return status, index
-            match = _STRUCTURE.search(data, index)
-            if match is None:
-                return MORE, len(data)
-            index = match.start()
-            byte = data[index]
-            if byte == 0x22:  # "
-                self.is_in_text = True
-            elif byte in b"{[":
-                if self.stack and not _may_open(data[max(start, index - 64) : index], self.stack[-1]):
-                    return CUT, index
-                self.stack.append(byte)
-            else:
-                if not self.stack or byte - self.stack.pop() != 2:  # ] and } stand 2 behind [ and { in ASCII
-                    return CUT, index
-                if not self.stack:
-                    return COMPLETE, index + 1
-            index += 1
-        return MORE, index
-
-    def _leave_text(self, data: bytes, index: int) -> tuple[str, int]:
-        """A text ends at its quote; a line's end inside it means that the line was cut, as JSON has none there."""
-        while (match := _TEXT_STOP.search(data, index)) is not None:
-            index = match.start()
-            if data[index] == 0x22:  # "
-                self.is_in_text = False
-                return COMPLETE, index + 1
-            if data[index] == 0x0A:
-                return CUT, index
-            if index + 1 == len(data):
-                return MORE, index
-            if data[index + 1] == 0x0A:
-                return CUT, index + 1
-            index += 2
-        return MORE, len(data)
+    def broken(self, size_limit: int) -> Broken:
+        if self.byte_count <= size_limit:
+            return _refused(self.line, self.raw.rstrip(), size_limit)
+        detail = f"{self.byte_count} bytes, the limit is {size_limit}"
+        return Broken(self.line, rejection.TOO_LARGE, detail, self.raw[:KEPT_BYTES], self.byte_count)
 
 
-def _may_open(before: bytes, container: int) -> bool:
-    """Whether JSON allows an opening bracket after `before` (in an object, after a colon): tells a cut line early."""
-    last = before.rstrip()[-1:]
-    return not last or last in (b":" if container == 0x7B else b"[,")
-
-
-def _judged(line: int, raw: bytes) -> Record | Broken:
+def _judged(line: int, raw: bytes, size_limit: int) -> Record | Broken:
     try:
-        return line, raw, read(raw)
+        return line, raw, read(raw, size_limit)
     except Rejected as rejected:
         return _broken(line, raw, rejected.reason, rejected.detail)
 
 
-def _refused(line: int, raw: bytes, reason: str) -> Broken:
-    """`raw` is no record, for `reason` unless its bytes tell a better one."""
-    judged = _judged(line, raw)
+def _refused(line: int, raw: bytes, size_limit: int) -> Broken:
+    """`raw` is no record: why, as its bytes tell."""
+    judged = _judged(line, raw, size_limit)
     if not isinstance(judged, Broken):
         return _broken(line, raw, rejection.NOT_AN_EVENT, "no object of its own")
-    if judged.reason == rejection.NOT_JSON and reason == rejection.CUT_LINE:
-        return _broken(line, raw, reason, "ends before it is complete")
+    if judged.reason == rejection.NOT_JSON and resync.is_broken_off(raw):
+        return _broken(line, raw, rejection.CUT_LINE, "ends before it is complete")
     return judged
 
 

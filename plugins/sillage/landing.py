@@ -16,12 +16,13 @@ from psycopg2.extensions import cursor as Cursor
 
 from . import instants, journal, ledger, rejection, user_agents
 from .decompression import FileBytes
-from .framing import KEPT_BYTES, Broken, Framer, Record
+from .documents import Documents, refused
+from .framing import Broken, Framer, Record
 from .landing_report import HourReport, LandingReport
 from .landing_zone import Found, LandingError, UnreadableError, Zone, days_of, open_zone
 from .loader import Loader
 from .rejection import Rejected
-from .sources import Source, Splitter, registry
+from .sources import Source, registry
 from .warehouse import connect, transaction
 from .window import Window, label
 
@@ -198,25 +199,24 @@ class _HourLanding:
         if file.problem is not None:
             return entry
         with _Readable(self.zone, file) as content:
-            framer = Framer(content.chunks())
-            entry.record_count, entry.rejected_count = self._load_records(loader, framer)
-            if content.unknown_compression or content.expands_too_far:
-                reason = rejection.UNKNOWN_COMPRESSION if content.unknown_compression else rejection.EXPANDS_TOO_FAR
+            framer = Framer(content.chunks(), self.source.size_limit)
+            documents = Documents(self.source)
+            entry.record_count, entry.rejected_count = self._load_records(loader, documents.records(framer.records()))
+            if reason := _reason_unread(content):
                 loader.reject(Broken(framer.line, reason, content.problem or "", b"", content.size))
                 entry.record_count += 1
                 entry.rejected_count += 1
             content.exhaust()
             entry.size, entry.checksum = content.size, content.checksum
-            entry.problem = content.problem or framer.problem
+            entry.problem = content.problem or framer.problem or documents.problem
         return entry
 
-    def _load_records(self, loader: Loader, framer: Framer) -> tuple[int, int]:
+    def _load_records(self, loader: Loader, pieces: Iterator[Record | Broken]) -> tuple[int, int]:
         """Gives how many records there were, and how many of them were rejected."""
         occurred_at, user_agent, add, noted = self.source.occurred_at, self.source.user_agent, loader.add, loader.agents
         earliest, latest = instants.YEAR_2000, instants.of_datetime(self.hour) + instants.HOUR + FUTURE_LIMIT
-        pieces = framer.records()
         count = rejected_count = last_line = item = 0
-        for piece in _split(pieces, self.source.records) if self.source.records else pieces:
+        for piece in pieces:
             count += 1
             if isinstance(piece, Broken):
                 rejected_count += 1
@@ -227,11 +227,11 @@ class _HourLanding:
                 moment = occurred_at(record)
                 if moment is not None and not earliest <= moment <= latest:
                     raise _out_of_range(moment, earliest)
-            except Rejected as answer:
+                agent = user_agent(record)
+            except Exception as error:
                 rejected_count += 1
-                loader.reject(_refused(line, raw, answer))
+                loader.reject(refused(line, raw, error))
                 continue
-            agent = user_agent(record)
             # An empty agent is one too: no browser sends it.
             if agent is not None and agent not in noted:
                 loader.note_agent(agent)
@@ -243,22 +243,13 @@ class _HourLanding:
         return count, rejected_count
 
 
-def _split(pieces: Iterator[Record | Broken], split: Splitter) -> Iterator[Record | Broken]:
-    """Every record of every document; a document that cannot be split is one broken record."""
-    for piece in pieces:
-        if isinstance(piece, Broken):
-            yield piece
-            continue
-        line, whole, document = piece
-        try:
-            for raw, record in split(whole, document):
-                yield line, raw, record
-        except Rejected as answer:
-            yield _refused(line, whole, answer)
-
-
-def _refused(line: int, raw: bytes, answer: Rejected) -> Broken:
-    return Broken(line, answer.reason, answer.detail, raw[:KEPT_BYTES], len(raw))
+def _reason_unread(content: FileBytes) -> str | None:
+    """Why a file was not read, or not to its end, where that is one rejected record more."""
+    if content.unknown_compression:
+        return rejection.UNKNOWN_COMPRESSION
+    if content.unknown_encoding:
+        return rejection.UTF_16
+    return rejection.EXPANDS_TOO_FAR if content.expands_too_far else None
 
 
 def _out_of_range(moment: int, earliest: int) -> Rejected:

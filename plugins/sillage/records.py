@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import orjson
@@ -22,13 +23,13 @@ _BRACKETS = re.compile(rb"[{}\[\]]")
 _TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
-def read(raw: bytes) -> dict[str, Any]:
+def read(raw: bytes, size_limit: int = SIZE_LIMIT) -> dict[str, Any]:
     """The content of `raw`, a whole JSON object. Numbers beyond a float's range come out as infinity.
 
     Raises Rejected where it is none, or one that `jsonb` refuses or the limits forbid.
     """
-    if len(raw) > SIZE_LIMIT:
-        raise Rejected(rejection.TOO_LARGE, f"{len(raw)} bytes, the limit is {SIZE_LIMIT}")
+    if len(raw) > size_limit:
+        raise Rejected(rejection.TOO_LARGE, f"{len(raw)} bytes, the limit is {size_limit}")
     if raw.count(b"{") + raw.count(b"[") > DEPTH_LIMIT and _is_too_deep(raw):
         raise Rejected(rejection.TOO_DEEP, f"nested deeper than {DEPTH_LIMIT}")
     if b"\0" in raw or has_escaped_nul(raw):
@@ -48,25 +49,32 @@ def has_escaped_nul(raw: bytes) -> bool:
 
 
 def member(raw: bytes, name: str) -> bytes:
-    """The exact bytes of the value of `name` in the JSON object `raw`, which has been read; its last one, as in jsonb.
+    """The exact bytes of the value of `name` (ASCII) in the JSON object `raw`, which has been read.
 
-    Raises KeyError when there is none.
+    Of two equal names the last one's, as in jsonb. Raises KeyError when there is none.
     """
-    text = raw.decode()
-    position = _skip_blank(text, text.index("{") + 1)
-    found: str | None = None
-    while text[position] == '"':
-        key, position = _MEASURE.raw_decode(text, position)
-        start = _skip_blank(text, _skip_blank(text, position) + 1)
-        _, end = _MEASURE.raw_decode(text, start)
-        if key == name:
-            found = text[start:end]
-        position = _skip_blank(text, end)
-        if text[position] == ",":
-            position = _skip_blank(text, position + 1)
-    if found is None:
+    text = raw.decode("latin-1")  # a character a byte; what JSON is made of is ASCII
+    values = [text[start:end] for key, _, start, end in _members(text) if key == name]
+    if not values:
         raise KeyError(name)
-    return found.encode()
+    return values[-1].encode("latin-1")
+
+
+def items(raw: bytes) -> Iterator[bytes]:
+    """The exact bytes of each item of the JSON array `raw`, which has been read."""
+    text = raw.decode("latin-1")
+    position = _skip_blank(text, text.index("[") + 1)
+    while text[position] != "]":
+        _, end = _MEASURE.raw_decode(text, position)
+        yield text[position:end].encode("latin-1")
+        position = _skip_separator(text, end)
+
+
+def without_member(raw: bytes, name: str) -> bytes:
+    """The JSON object `raw`, which has been read, without `name` (ASCII), the other members' bytes as they were."""
+    text = raw.decode("latin-1")
+    kept = [text[start:end] for key, start, _, end in _members(text) if key != name]
+    return ("{" + ",".join(kept) + "}").encode("latin-1")
 
 
 def with_member(raw: bytes, name: str, value: object) -> bytes:
@@ -108,6 +116,23 @@ def _is_too_deep(raw: bytes) -> bool:
         if depth > DEPTH_LIMIT:
             return True
     return False
+
+
+def _members(text: str) -> Iterator[tuple[str, int, int, int]]:
+    """Each member of an object: its name, and where the name starts, the value starts, and the value ends."""
+    position = _skip_blank(text, text.index("{") + 1)
+    while text[position] == '"':
+        start = position
+        name, position = _MEASURE.raw_decode(text, position)
+        value = _skip_blank(text, _skip_blank(text, position) + 1)
+        _, end = _MEASURE.raw_decode(text, value)
+        yield name, start, value, end
+        position = _skip_separator(text, end)
+
+
+def _skip_separator(text: str, position: int) -> int:
+    position = _skip_blank(text, position)
+    return _skip_blank(text, position + 1) if text[position] == "," else position
 
 
 def _skip_blank(text: str, position: int) -> int:

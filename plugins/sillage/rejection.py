@@ -5,6 +5,7 @@ from __future__ import annotations
 NOT_JSON = "not_json"
 CUT_LINE = "cut_line"
 NOT_UTF8 = "not_utf8"
+UTF_16 = "utf_16"
 NUL_CHARACTER = "nul_character"
 LONE_SURROGATE = "lone_surrogate"
 TOO_DEEP = "too_deep"
@@ -17,6 +18,7 @@ TIME_IN_FUTURE = "time_in_future"
 TIME_BEFORE_2000 = "time_before_2000"
 NOT_AN_EVENT = "not_an_event"
 BAD_CATALOG_ENTRY = "bad_catalog_entry"
+UNREADABLE = "unreadable"
 REFUSED_BY_WAREHOUSE = "refused_by_warehouse"
 
 

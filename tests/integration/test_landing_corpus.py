@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 import textwrap
 import zlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
 
 from sillage import journal, landing
+from sillage.sources import registry
 from sillage.warehouse import connect, transaction
 from sillage.window import Window
 
@@ -43,6 +48,8 @@ LINES: list[tuple[bytes, str | None]] = [
     (b'{"event":"open","event":"click","timestamp":1,"timestamp":1767243600}', None),
     (b'\xef\xbb\xbf{"event":"open","timestamp":1767243600}\r', None),
     (b'{"event":"open","timestamp":1767243600,"x":"caf\xe9"}', "not_utf8"),
+    (b'{"event":"open","timestamp":1e306}', "no_time"),
+    (b'{"event":"open","timestamp":"1e306"}', "no_time"),
     (b'{"timestamp":1767243600}', "not_an_event"),
     (b"[]", ""),  # a line without a record
 ]
@@ -147,6 +154,112 @@ def test_files_of_any_name_land_and_links_that_leave_the_zone_do_not(url: str, f
     assert sorted(refused) == [("link", 0), ("pipe", 0)]
     assert landing.land(url, str(folder.parents[2]), "corpus", HOUR).hours == []
     assert_accounted(url)
+
+
+def tar_of(content: bytes) -> bytes:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as archive:
+        member = tarfile.TarInfo("events.json")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return written.getvalue()
+
+
+def test_files_that_are_no_json_are_told_by_name_and_nothing_of_them_lands(url: str, folder: Path) -> None:
+    lines = b"".join(GOOD % (TIME, n) for n in range(50))
+    text = lines.decode()
+    files = {
+        "a.tar": (tar_of(lines), "unknown_compression", "The file is tar"),
+        "a.tar.gz": (gzip.compress(tar_of(lines)), "unknown_compression", "The file is tar"),
+        "a.7z": (b"7z\xbc\xaf\x27\x1c" + bytes(600), "unknown_compression", "The file is 7z"),
+        "a.parquet": (b"PAR1" + bytes(600) + b"PAR1", "unknown_compression", "The file is Parquet"),
+        "utf-16": (text.encode("utf-16"), "utf_16", "The file is UTF-16"),
+        "utf-16-le": (text.encode("utf-16-le"), "utf_16", "The file is UTF-16"),
+        "utf-32.zst": (zstandard.compress(text.encode("utf-32-be")), "utf_16", "The file is UTF-32"),
+        "three-times.gz": (
+            gzip.compress(gzip.compress(gzip.compress(lines))),
+            "unknown_compression",
+            "The file is comp",
+        ),
+    }
+    for name, (stored, _, _) in files.items():
+        (folder / name).write_bytes(stored)
+    (folder / "twice.gz").write_bytes(gzip.compress(gzip.compress(lines)))
+    report = landing.land(url, str(folder.parents[2]), "corpus", HOUR)
+    told = rows(url, "select regexp_replace(path, '.*/', ''), reason, detail from ops.rejected_record order by 1")
+    assert [(name, reason) for name, reason, _ in told] == [(name, files[name][1]) for name in sorted(files)]
+    for name, _, detail in told:
+        assert str(detail).startswith(files[str(name)][2])
+        assert "nothing is read: " in str(detail)
+    assert (report.record_count, report.rejected_count) == (50 + len(files), len(files))
+    assert_accounted(url)
+
+
+def test_a_broken_record_of_a_file_on_one_line_costs_itself_and_is_counted(url: str, folder: Path) -> None:
+    raws = [(GOOD % (TIME, n)).strip() for n in range(500)]
+    raws[2] = raws[2].replace(b"open", b'op"en')
+    raws[490] = raws[490][:-1]
+    (folder / "array").write_bytes(b"[" + b",".join(raws) + b"]")
+    (folder / "joined").write_bytes(b"".join(raws))
+    report = landing.land(url, str(folder.parents[2]), "corpus", HOUR)
+    assert report.rejected == {"not_json": 2, "cut_line": 2}
+    assert report.record_count == 2 * 500
+    assert rows(url, "select problem from ops.landed_file") == [(None,), (None,)]
+    assert_accounted(url)
+
+
+def test_a_reader_that_fails_costs_the_record_and_not_the_run(
+    url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sendgrid = registry()["sendgrid"]
+
+    def occurred_at(event: dict[str, Any]) -> int | None:
+        if event["n"] == 1:
+            raise ZeroDivisionError("ada@example.com")
+        return sendgrid.occurred_at(event)
+
+    def user_agent(event: dict[str, Any]) -> str | None:
+        return event["none"] if event["n"] == 2 else None
+
+    broken = replace(sendgrid, occurred_at=occurred_at, user_agent=user_agent)
+    monkeypatch.setattr(landing, "registry", lambda: {"sendgrid": broken})
+    (folder / "events").write_bytes(b"".join(GOOD % (TIME, n) for n in range(4)))
+    report = landing.land(url, str(folder.parents[2]), "corpus", HOUR)
+    assert (report.record_count, report.rejected) == (4, {"unreadable": 2})
+    details = rows(url, "select detail from ops.rejected_record order by line_number")
+    assert "ZeroDivisionError in occurred_at" in str(details[0])
+    assert "ada@" not in str(details)
+    assert rows(url, "select payload ->> 'n' from raw.sendgrid order by 1") == [("0",), ("3",)]
+    assert_accounted(url)
+
+
+def test_a_message_over_the_limit_leaves_the_delivery_its_label(url: str, folder: Path) -> None:
+    hour = folder.parents[2] / "catalog/2026-01-01/05"
+    hour.mkdir(parents=True)
+    entry = {"entry_type": "delivery", "delivery_id": "jan", "label": "January"}
+    body = '<p>\U0001f600 "é</p>' * 120_000
+    entries = [
+        {**entry, "html": body, "text": "Hello"},
+        {**entry, "delivery_id": "feb", "html": body, "text": body, "amount": 1},
+        {"entry_type": "link", "delivery_id": "jan", "link_id": "l", "label": body},
+        {**entry, "delivery_id": "mar", "html": "<p>"},
+        {**entry, "delivery_id": "apr", "html": body * 10},
+    ]
+    (hour / "entries").write_bytes(b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in entries))
+    report = landing.land(url, str(folder.parents[2]), "corpus", HOUR)
+    assert rows(
+        url,
+        "select line_number, payload ->> 'delivery_id', payload ->> 'label', length(payload ->> 'html'),"
+        " payload ->> 'text' from raw.catalog order by 1",
+    ) == [(1, "jan", "January", None, "Hello"), (2, "feb", "January", None, None), (4, "mar", "January", 3, None)]
+    assert rows(url, "select line_number, reason from ops.rejected_record order by 1") == [
+        (3, "too_large"),
+        (5, "too_large"),
+    ]
+    (problem,) = rows(url, "select problem from ops.landed_file")
+    assert str(problem[0]).startswith("Line 1 is landed as a delivery without its html, ")
+    assert str(problem[0]).endswith("So are 1 more.")
+    assert report.hours[0].problems == [f"catalog/2026-01-01/05/entries: {problem[0]}"]
 
 
 @pytest.mark.slow

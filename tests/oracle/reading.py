@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ HOUR_FOLDER = re.compile(r"^(\d{4})[-/](\d{2})[-/](\d{2})/(\d{2})/")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000
 YEAR_2000 = 946_684_800 * SECOND
+BETWEEN = re.compile(r"(?:[][, \t\r]|\\[nrt])*")
+GREETING = "Successfully validated SNS topic for Amazon SES event publishing."
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,7 @@ def read(landing_zone: Path) -> list[Record]:
 def _records(source: str, hour: datetime, file: Path, path: str) -> Iterator[Record]:
     number = 0
     for document in _documents(_decompressed(file.read_bytes())):
-        items: list[dict[str, Any] | str]
-        try:
-            content = _checked(document)
-            items = list(_ses_events(content)) if source == "ses" else [content]
-        except Unreadable as unreadable:
-            items = [str(unreadable)]
-        for item in items:
+        for item in _items(source, document):
             number += 1
             if isinstance(item, str):
                 yield Record(source, hour, path, number, None, None, item)
@@ -68,6 +65,11 @@ def _records(source: str, hour: datetime, file: Path, path: str) -> Iterator[Rec
 
 
 def _decompressed(content: bytes) -> bytes:
+    # Compressed once, or by two people.
+    return _unpacked(_unpacked(content))
+
+
+def _unpacked(content: bytes) -> bytes:
     if content[:2] == b"\x1f\x8b":
         # Until its end or until it breaks: what came before counts.
         unpacked = b""
@@ -108,18 +110,37 @@ def _line(line: bytes) -> Iterator[Any]:
     except UnicodeDecodeError:
         yield Unreadable("not_utf8")
         return
+    text = _from_first(text)
+    while text:
+        try:
+            value, end = json.JSONDecoder().raw_decode(text)
+            yield from value if isinstance(value, list) else [value]
+        except ValueError as error:
+            # The rest is lost up to the next object behind another one's end that can be read.
+            end = next((start for start in _starts(text) if _reads(text[start:])), len(text))
+            lost = text[:end].rstrip(", ]\r")
+            is_cut = isinstance(error, json.JSONDecodeError) and (
+                error.pos >= len(lost) or error.msg.startswith("Unterminated string")
+            )
+            yield Unreadable("cut_line" if is_cut and lost[0] in "{[" else "not_json")
+        text = _from_first(text[end:])
+
+
+def _from_first(text: str) -> str:
+    found = BETWEEN.match(text)
+    return text[found.end() :] if found else text
+
+
+def _starts(text: str) -> Iterator[int]:
+    return (match.start(1) for match in re.finditer(r"\}(?:[][, \t\r]|\\[nrt])*(\{)", text))
+
+
+def _reads(text: str) -> bool:
     try:
-        value = json.loads(text)
-    except ValueError as error:
-        is_cut = isinstance(error, json.JSONDecodeError) and (
-            error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
-        )
-        yield Unreadable("cut_line" if is_cut and text.lstrip()[0] in "{[" else "not_json")
-        return
-    if isinstance(value, list):
-        yield from value
-    else:
-        yield value
+        value, _ = json.JSONDecoder().raw_decode(text)
+    except ValueError:
+        return False
+    return bool(value)
 
 
 def _checked(document: Any) -> dict[str, Any]:
@@ -142,19 +163,25 @@ def _depth(value: Any) -> int:
     return 0
 
 
+def _items(source: str, document: Any) -> Iterator[dict[str, Any] | str]:
+    """A document's records, each its content or why it is rejected."""
+    try:
+        content = _checked(document)
+        listed = content.get("Records") if source == "ses" else None
+        if isinstance(listed, list):
+            for item in listed:
+                yield from _items(source, item)
+        else:
+            yield from list(_ses_events(content)) if source == "ses" else [content]
+    except Unreadable as unreadable:
+        yield str(unreadable)
+
+
 def _ses_events(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The event out of its envelope, once per recipient that a bounce, complaint, delay or delivery names."""
-    event = document
-    if "detail-type" in document and "detail" in document:
-        event = document["detail"]
-    elif document.get("Type") == "Notification" and "Message" in document:
-        message = document["Message"]
-        if isinstance(message, str) and not message.lstrip().startswith("{"):
-            yield document
-            return
-        event = _checked(next(_line(message.encode())) if isinstance(message, str) else message)
-    elif document.get("Type") in ("SubscriptionConfirmation", "UnsubscribeConfirmation"):
-        yield document
+    """The event out of its envelopes, once per recipient that a bounce, complaint, delay or delivery names."""
+    event = _unwrapped(document)
+    if "Type" in event or "detail-type" in event or "body" in event:
+        yield event
         return
     kind = event.get("eventType") or event.get("notificationType")
     if not isinstance(kind, str):
@@ -166,11 +193,48 @@ def _ses_events(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         "DeliveryDelay": ("deliveryDelay", "delayedRecipients"),
     }.get(kind, ("", ""))
     concerned = event.get(part, {}).get(name) or event.get("mail", {}).get("destination") or [None]
-    if kind in ("Open", "Click", "Subscription"):
+    addresses = {_address(one) for one in concerned}
+    if kind in ("Open", "Click", "Subscription") and len(addresses) > 1:
         # Whose act it was cannot be told where several received one message.
-        concerned = concerned if len(concerned) == 1 else [None]
-    for one in concerned:
-        yield {**event, "kind": kind, "recipient": one.get("emailAddress") if isinstance(one, dict) else one}
+        addresses = {None}
+    for address in sorted(addresses, key=str):
+        yield {**event, "kind": kind, "recipient": address}
+
+
+def _unwrapped(document: dict[str, Any]) -> dict[str, Any]:
+    """What the envelopes hold; an envelope that holds no event is given itself."""
+    event = document.get("Sns", document)
+    while isinstance(event, dict):
+        if "detail-type" in event:
+            inner = event["detail"]
+        elif event.get("eventSource") == "aws:sqs":
+            inner = event["body"]
+        elif event.get("Type") == "Notification":
+            inner = event["Message"]
+        else:
+            break
+        if isinstance(inner, str):
+            inner = inner.strip("\ufeff \t\r\n")
+            if inner == GREETING:
+                return event
+            inner = next(_line(inner.encode()))
+            if isinstance(inner, str):
+                raise Unreadable("not_json")
+        if isinstance(inner, dict) and _says_no_event(inner, event):
+            return event
+        event = _checked(inner)
+    return event
+
+
+def _says_no_event(inner: dict[str, Any], envelope: dict[str, Any]) -> bool:
+    if "AmazonSnsSubscriptionSucceeded" in (*inner, inner.get("notificationType")):
+        return True
+    return "detail-type" in envelope and not {"eventType", "notificationType", "Type"} & set(inner)
+
+
+def _address(one: Any) -> str | None:
+    told = one.get("emailAddress") if isinstance(one, dict) else one
+    return re.sub(r"^.*<(.*)>\s*$", r"\1", told).strip().lower() if isinstance(told, str) else None
 
 
 def _time(source: str, content: dict[str, Any], hour: datetime) -> int | None:
@@ -222,7 +286,7 @@ def _canonical_time(event: dict[str, Any]) -> int:
 
 def _ses_time(event: dict[str, Any]) -> int:
     if "kind" not in event:
-        return _iso(event.get("Timestamp"))
+        return _iso(event.get("Timestamp") or event.get("time"))
     part = {
         "Bounce": "bounce", "Complaint": "complaint", "Delivery": "delivery", "DeliveryDelay": "deliveryDelay",
         "Open": "open", "Click": "click", "Subscription": "subscription",
@@ -235,17 +299,26 @@ def _epoch(value: Any) -> int:
         number = float(value) if isinstance(value, str) else value
     except ValueError:
         raise Unreadable("no_time") from None
-    if isinstance(number, bool) or not isinstance(number, (int, float)):
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) <= 10**18:
         raise Unreadable("no_time")
     # Above 10^11 it is milliseconds.
     return round(number * SECOND) if abs(number) <= 10**11 else round(number * 1000)
 
 
 def _iso(value: Any) -> int:
+    if not isinstance(value, str):
+        raise Unreadable("no_time")
+    text, added = value.strip().upper(), timedelta(0)
+    for written, read, more in ((":60", ":59", timedelta(seconds=1)), ("T24:00", "T00:00", timedelta(days=1))):
+        if written in text:
+            text, added = text.replace(written, read, 1), more
     try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise Unreadable("no_time") from None
+        moment = datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-").replace(" UTC", "Z"))
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            raise Unreadable("no_time") from None
     if moment.tzinfo is None:
         raise Unreadable("no_time")
-    return microseconds(moment)
+    return microseconds(moment + added)

@@ -9,8 +9,12 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
+from sillage.records import SIZE_LIMIT
+from sillage.rejection import Rejected
+
 Document = dict[str, Any]
-Splitter = Callable[[bytes, Document], Iterator[tuple[bytes, Document]]]
+Splitter = Callable[[bytes, Document], Iterator[tuple[bytes, Document | Rejected]]]
+Shortener = Callable[[bytes, Document], tuple[bytes, str]]
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,9 @@ class Source:
 
     `occurred_at` gives a record's time in microseconds since 1970 UTC, or None where the source's records have none;
     `user_agent` gives the text of the agent that read the message, or None. `records` splits a document into its
-    records (exact bytes and content); None means that a document is one record. Each may raise Rejected.
+    records (exact bytes and content, or why this one is none); None means that a document is one record. Each may raise
+    Rejected. `shorten` gives the bytes of a document that is longer than a record may be, without what can be done
+    without, and a sentence that says what that was; documents of up to `size_limit` bytes are read for it.
     Numbers too large for a float stand in a document as infinity; the bytes keep them exact.
     """
 
@@ -27,6 +33,8 @@ class Source:
     occurred_at: Callable[[Document], int | None]
     user_agent: Callable[[Document], str | None]
     records: Splitter | None = None
+    shorten: Shortener | None = None
+    size_limit: int = SIZE_LIMIT
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sillage import rejection
+from sillage import records, rejection
 from sillage.rejection import Rejected
 
 from . import Document, Source
@@ -14,6 +14,8 @@ KEYS = {
     "link": ("delivery_id", "link_id"),
     "message": ("message_id", "delivery_id"),
 }
+# The longest of e-mails, with its pictures in it.
+SIZE_LIMIT = 16 << 20
 
 
 def occurred_at(entry: Document) -> None:
@@ -31,10 +33,24 @@ def user_agent(entry: Document) -> None:
     """Nothing: no one reads a catalog entry."""
 
 
+def without_message(raw: bytes, entry: Document) -> tuple[bytes, str]:
+    """A delivery whose message is too long for a record, without its HTML, its text or both: its label still stands."""
+    if entry.get("entry_type") == "delivery":
+        bodies = {name: len(body) for name in ("html", "text") if isinstance(body := entry.get(name), str)}
+        left_out: list[str] = []
+        for name in sorted(bodies, key=bodies.__getitem__, reverse=True):
+            raw = records.without_member(raw, name)
+            left_out.append(name)
+            if len(raw) <= records.SIZE_LIMIT:
+                named = " and ".join(left_out)
+                return raw, f"a delivery without its {named}, which made it longer than {records.SIZE_LIMIT} bytes"
+    raise Rejected(rejection.TOO_LARGE, f"{len(raw)} bytes, the limit is {records.SIZE_LIMIT}")
+
+
 def _is_key(value: object) -> bool:
     if isinstance(value, str):
         return bool(value.strip())
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-SOURCE = Source("catalog", occurred_at, user_agent)
+SOURCE = Source("catalog", occurred_at, user_agent, shorten=without_message, size_limit=SIZE_LIMIT)

@@ -1,4 +1,4 @@
-"""Amazon SES: event publishing and the older notifications, as they are or in an SNS or EventBridge envelope.
+"""Amazon SES: event publishing and the older notifications, as they are or in AWS' envelopes.
 
 What is landed is the event itself with one member more, `_sillage`, which says what the envelope said and whom of the
 event's recipients the record is about (docs/sources.md).
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from sillage import instants, records, rejection
+from sillage import envelopes, instants, records, rejection
 from sillage.rejection import Rejected
 
 from . import Document, Source
@@ -33,7 +33,6 @@ RECIPIENT_LISTS = {
 }
 # One pixel and one set of links serve all recipients of a message: whose act it was cannot be told.
 SHARED_BY_RECIPIENTS = ("Open", "Click", "Subscription")
-SNS_TYPES = ("Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation")
 # SES takes 50 recipients a message; each gets a record of the whole event's size.
 RECIPIENT_LIMIT = 100
 
@@ -43,7 +42,7 @@ _ADDRESS_IN_NAME = re.compile(r"<([^<>\s]+)>\s*$")
 def occurred_at(event: Document) -> int:
     """The event's own time (`click.timestamp`, not `mail.timestamp`), or the envelope's where there is no event."""
     if _is_without_event(event):
-        return instants.from_iso(event.get("Timestamp"), "Timestamp")
+        return instants.from_either(envelopes.time_of(event), "the envelope's time")
     part = PARTS.get(_type(event), "mail")
     return instants.from_iso(_object(event, part).get("timestamp"), f"{part}.timestamp")
 
@@ -54,42 +53,44 @@ def user_agent(event: Document) -> str | None:
     return agent if isinstance(agent, str) else None
 
 
-def event_records(raw: bytes, document: Document) -> Iterator[tuple[bytes, Document]]:
-    """The event out of its envelope, once per recipient that it concerns; an envelope without event as it is."""
-    raw, event, envelope = _unwrap(raw, document)
-    if _is_without_event(event):
-        yield raw, event
-        return
-    if not _type(event):
-        raise Rejected(rejection.NOT_AN_EVENT, 'no text in "eventType" or "notificationType"')
-    for recipient in _recipients(event):
-        yield records.with_member(raw, "_sillage", {**envelope, **recipient}), event
-
-
-def _unwrap(raw: bytes, document: Document) -> tuple[bytes, Document, dict[str, object]]:
-    if "detail-type" in document and "detail" in document:
-        inner = records.member(raw, "detail")
-        return inner, records.read(inner), {"envelope": "eventbridge", "event_id": document.get("id")}
-    if document.get("Type") == "Notification" and "Message" in document:
-        message = document["Message"]
-        if isinstance(message, str) and not message.lstrip().startswith("{"):
-            # SNS and SES greet a new destination with a plain sentence.
-            return raw, document, {}
-        inner = message.encode() if isinstance(message, str) else records.member(raw, "Message")
-        return inner, records.read(inner), {"envelope": "sns", "event_id": document.get("MessageId")}
-    return raw, document, {"envelope": "none", "event_id": None}
+def event_records(raw: bytes, document: Document) -> Iterator[tuple[bytes, Document | Rejected]]:
+    """The events out of their envelopes, each once per recipient that it concerns; an envelope without event as it is."""
+    for letter in envelopes.opened(raw, document):
+        if isinstance(letter, envelopes.Unopened):
+            yield letter.raw, letter.reason
+            continue
+        if not letter.is_event:
+            yield letter.raw, letter.document
+            continue
+        try:
+            recipients = _recipients(letter.document)
+        except Rejected as reason:
+            if not letter.is_item:
+                raise
+            yield letter.raw, reason
+            continue
+        envelope = {"envelope": letter.kind, "event_id": letter.event_id}
+        for recipient in recipients:
+            yield records.with_member(letter.raw, "_sillage", {**envelope, **recipient}), letter.document
 
 
 def _recipients(event: Document) -> list[dict[str, object]]:
+    """Whom the event concerns, as `_sillage` tells it, one for each record."""
     event_type = _type(event)
+    if not event_type:
+        raise Rejected(rejection.NOT_AN_EVENT, 'no text in "eventType" or "notificationType"')
     destination = _list(_object(event, "mail"), "destination")
     if event_type in SHARED_BY_RECIPIENTS:
-        only = _address(destination[0]) if len(destination) == 1 else None
-        return [{"recipient": only, "is_recipient_ambiguous": len(destination) > 1}]
+        # One person may be addressed twice.
+        addresses = {_key(_address(one)): _address(one) for one in reversed(destination)}
+        only = next(iter(addresses.values())) if len(addresses) == 1 else None
+        return [{"recipient": only, "is_recipient_ambiguous": len(addresses) > 1}]
     listed = _list(_object(event, PARTS.get(event_type, "")), RECIPIENT_LISTS.get(event_type, "")) or destination
     if len(listed) > RECIPIENT_LIMIT:
         raise Rejected(rejection.TOO_MANY_RECIPIENTS, f"{len(listed)} recipients, the limit is {RECIPIENT_LIMIT}")
-    return [_concerned(recipient) for recipient in listed or [None]]
+    concerned = [_concerned(recipient) for recipient in listed or [None]]
+    known = {_key(one["recipient"]): one for one in reversed(concerned)}
+    return [one for one in concerned if one["recipient"] is None or known[_key(one["recipient"])] is one]
 
 
 def _concerned(recipient: object) -> dict[str, object]:
@@ -97,8 +98,8 @@ def _concerned(recipient: object) -> dict[str, object]:
     return {
         "recipient": _address(told.get("emailAddress")),
         "is_recipient_ambiguous": False,
-        "status": told.get("status"),
-        "diagnostic": told.get("diagnosticCode"),
+        "status": _text(told.get("status")),
+        "diagnostic": _text(told.get("diagnosticCode")),
     }
 
 
@@ -115,7 +116,16 @@ def _type(event: Document) -> str:
 
 
 def _is_without_event(document: Document) -> bool:
-    return document.get("Type") in SNS_TYPES and "TopicArn" in document
+    return not _type(document) or envelopes.is_greeting(document)
+
+
+def _key(address: object) -> object:
+    """By what one address is known, however it is written."""
+    return address.casefold() if isinstance(address, str) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _object(document: Document, name: str) -> dict[str, Any]:
