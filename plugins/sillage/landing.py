@@ -9,21 +9,32 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from . import instants, journal, ledger, rejection, user_agents
+from . import instants, journal, ledger, rejection, user_agents, vanished
 from .decompression import FileBytes
 from .framing import KEPT_BYTES, Broken, Framer, Record
 from .landing_report import HourReport, LandingReport
-from .landing_zone import Found, LandingError, UnreadableError, Zone, days_of, open_zone
+from .landing_zone import (
+    Found,
+    LandingError,
+    UnreadableError,
+    Zone,
+    days_of,
+    open_zone,
+    shown,
+    unread,
+)
+from .late_hours import LateHours
 from .loader import Loader
 from .rejection import Rejected
 from .sources import Source, Splitter, registry
 from .warehouse import connect, transaction
-from .window import Window, label
+from .window import HOUR, Window, label
 
 __all__ = ["LandingError", "LandingReport", "land"]
 
@@ -44,46 +55,74 @@ def land(
     *,
     late_hours: int = 48,
     force: bool = False,
+    allow_vanished: bool = False,
     rejected_share_limit: float = 0.5,
     rejected_count_limit: int = 1000,
 ) -> LandingReport:
     """Land the hours of `window`, and those up to `late_hours` before it whose folders gained files, for run `run_id`.
 
     `url` is the warehouse, `landing_zone` a folder or a URL. `force` reads every file of `window` again, as after a fix
-    of a reader. Gives what was done. Raises LandingError when the zone cannot be used, when a file cannot be read
-    (UnreadableError), and, after all was landed, when a source has more than `rejected_count_limit` rejected records in
-    the run's hours and they are more than `rejected_share_limit` of its records.
+    of a reader; `allow_vanished` takes it for meant that most files of a published hour are gone. Gives what was done; a
+    late hour that cannot be landed is left aside, and told there. Raises LandingError when the zone cannot be used, when a
+    file of `window` cannot be read (UnreadableError), when most files of published hours are gone (VanishedError), and,
+    after all was landed, when a source has more than `rejected_count_limit` rejected records in `window` and they are
+    more than `rejected_share_limit` of its records.
     """
     zone = open_zone(landing_zone)
+    span = Window(window.start - timedelta(hours=late_hours), window.end)
     report = LandingReport(unread_folders=[name for name in zone.folders() if name not in registry()])
     with connect(url) as connection:
         with transaction(connection) as cursor:
             for name in registry():
                 cursor.execute("select raw.ensure_source(%s)", (name,))
-            lookback = window.start - timedelta(hours=late_hours)
-            late = ledger.unpublished_late_hours(cursor, lookback, window.start)
-            expired = ledger.expired_hours(cursor, Window(lookback, window.end))
-        _assert_kept(expired, window)
+            late = LateHours(cursor, span, window.start)
+        _assert_kept(late.expired, window)
+        if not allow_vanished:
+            with transaction(connection) as cursor:
+                published = ledger.published_hours(cursor, window)
+                for name in registry():
+                    vanished.assert_there(cursor, zone, name, published, late.pending_of(name))
         for source in registry().values():
-            for hour, folders in _hours(connection, zone, source, lookback, window):
-                if hour in expired:
-                    continue
-                landing = _HourLanding(connection, zone, source, hour, run_id)
-                done = landing.land(folders, is_late=hour < window.start, force=force)
-                if done is not None:
-                    report.hours.append(done)
-                    late |= {hour} if hour < window.start else set()
+            report.unread[source.name] = unread(zone, source.name, days_of(span))
+            for hour, folders in _hours(connection, zone, source, late):
+                landing = _HourLanding(connection, zone, source, hour, run_id, late.pending_of(source.name))
+                with late.sparing(hour):
+                    done = landing.land(folders, is_late=hour < window.start, force=force)
+                    if done is not None:
+                        report.hours.append(done)
+                        late.gained.add(hour)
+        limits = rejected_share_limit, rejected_count_limit
         with transaction(connection) as cursor:
-            journal.assert_turn(cursor, run_id)
-            _assert_complete(cursor, [*(hour.start for hour in window.hours()), *late])
-            journal.set_run_windows(cursor, run_id, window, sorted(late))
-            report.late_hours = sorted(late)
-            crowd = ledger.rejected_crowd(
-                cursor, [*(hour.start for hour in window.hours()), *late], rejected_share_limit, rejected_count_limit
-            )
+            crowd = _settle(cursor, run_id, window, late, report, limits)
     if crowd:
-        raise LandingError(crowd)
+        raise LandingError(
+            f"{crowd} Nothing is published: repair the files, or the reader (then land again with force), or raise"
+            " SILLAGE_REJECTED_SHARE_LIMIT if they are to be left out; then clear the run."
+        )
     return report
+
+
+def _settle(
+    cursor: Cursor,
+    run_id: str,
+    window: Window,
+    late: LateHours,
+    report: LandingReport,
+    limits: tuple[float, int],
+) -> str | None:
+    """Note which hours the run takes and which late ones it leaves aside; give a sentence where its own were rejected."""
+    journal.assert_turn(cursor, run_id)
+    own = [hour.start for hour in window.hours()]
+    _assert_complete(cursor, own)
+    for hour in late.taken():
+        with late.sparing(hour):
+            _assert_complete(cursor, [hour])
+            crowd = ledger.rejected_crowd(cursor, [hour], *limits)
+            if crowd:
+                raise LandingError(crowd)
+    journal.set_run_windows(cursor, run_id, window, late.taken())
+    late.tell(cursor, run_id, report)
+    return ledger.rejected_crowd(cursor, own, *limits)
 
 
 def _assert_kept(expired: set[datetime], window: Window) -> None:
@@ -102,45 +141,54 @@ def _assert_complete(cursor: Cursor, hours: list[datetime]) -> None:
     if dropped:
         hour, path = dropped[0]
         raise LandingError(
-            f"The hour {label(hour)} cannot be run again as it is: retention has dropped the records of {path} from raw"
+            f"The hour {label(hour)} cannot be run again as it is: retention has dropped the records of {shown(path)} from raw"
             f" ({len(dropped)} file(s) in all; setting SILLAGE_RAW_DAYS), and its events would be lost. Put the file back into"
             " the landing zone and run that hour with window_start and window_end, or leave the hour out."
         )
 
 
-def _hours(
-    connection: Connection, zone: Zone, source: Source, lookback: datetime, window: Window
-) -> Iterator[tuple[datetime, list[str]]]:
-    """The hours to look at, oldest first, with their folders; those of `window` that only the ledger knows too."""
-    span = Window(lookback, window.end)
-    found = zone.hours(source.name, days_of(span))
+def _hours(connection: Connection, zone: Zone, source: Source, late: LateHours) -> Iterator[tuple[datetime, list[str]]]:
+    """The hours to look at, oldest first, with their folders; also those that only the ledger knows."""
+    span = late.span
+    found: dict[datetime, list[str]] = {}
+    for day in days_of(span):
+        # A day of late hours alone that cannot be listed is told with the first of them.
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        with late.sparing(max(midnight, span.start) if midnight + 24 * HOUR <= late.start else late.start):
+            found.update(zone.hours(source.name, [day]))
     with transaction(connection) as cursor:
-        for hour in ledger.hours(cursor, source.name, window):
-            found.setdefault(hour, [])
+        asked = ledger.hours(cursor, source.name, Window(late.start, span.end))
+    for hour in [*asked, *(hour for hour, name in late.pending if name == source.name)]:
+        found.setdefault(hour, [])
     for hour in sorted(found):
-        if span.start <= hour < span.end:
+        if span.start <= hour < span.end and hour not in late.expired:
             yield hour, found[hour]
 
 
 @dataclass(frozen=True)
 class _HourLanding:
-    """One source's hour, landed in one transaction."""
+    """One source's hour, landed in one transaction. `pending` are paths that were landed late and never published."""
 
     connection: Connection
     zone: Zone
     source: Source
     hour: datetime
     run_id: str
+    pending: set[str]
 
     def land(self, folders: list[str], *, is_late: bool, force: bool) -> HourReport | None:
         """Bring raw.* in line with what stands in `folders`; None when it already is.
 
-        A late hour only gains: a file that is no longer there is not taken for vanished unless its hour is asked for.
+        What is published of a late hour only gains: a published file that is no longer there is not taken for vanished
+        unless its hour is asked for.
         """
         found = sorted((file for folder in folders for file in self.zone.files(folder)), key=lambda file: file.path)
         with transaction(self.connection) as cursor:
             known = ledger.entries(cursor, self.source.name, self.hour)
+        # What retention took did not vanish from the hour: _assert_complete says what to do.
+        standing = {path for path, entry in known.items() if not entry.is_dropped}
         touched: list[str] = []
+        replaced: set[str] = set()
         news: list[Found] = []
         for file in found:
             entry = known.pop(file.path, None)
@@ -149,17 +197,20 @@ class _HourLanding:
             elif self._is_changed(file, entry, is_late=is_late, force=force):
                 news.append(file)
                 touched.append(file.path)
-        # What retention took did not vanish from the hour: _assert_complete says what to do.
-        vanished = [] if is_late else sorted(path for path, entry in known.items() if not entry.is_dropped)
-        if not news and not vanished:
+                if is_late and (file.path not in self.pending or entry.replaces_published):
+                    replaced.add(file.path)
+        gone = sorted(known.keys() & standing)
+        if is_late:
+            gone = [path for path in gone if path in self.pending and not known[path].replaces_published]
+        if not news and not gone:
             return None
-        done = HourReport(self.source.name, self.hour, is_late, len(found) - len(news), len(vanished))
+        done = HourReport(self.source.name, self.hour, is_late, len(found) - len(news), len(gone))
         with transaction(self.connection) as cursor:
             journal.assert_turn(cursor, self.run_id)
             cursor.execute("select ops.ensure_day_partition('raw', %s, %s)", (self.source.name, self.hour))
             cursor.execute("select ops.ensure_day_partition('ops', 'rejected_record', %s)", (self.hour,))
-            ledger.remove(cursor, self.source.name, self.hour, touched + vanished)
-            self._load(cursor, news, done)
+            ledger.remove(cursor, self.source.name, self.hour, touched + gone)
+            self._load(cursor, news, replaced, done)
             journal.write(cursor, self.run_id, "land hour", "succeeded", done.sentence(), done.counts())
         log.info("%s", done.sentence())
         for problem in done.problems:
@@ -180,13 +231,22 @@ class _HourLanding:
             content.exhaust()
             return content.checksum != entry.checksum
 
-    def _load(self, cursor: Cursor, files: list[Found], done: HourReport) -> None:
+    def _load(self, cursor: Cursor, files: list[Found], replaced: set[str], done: HourReport) -> None:
         entries = []
         with Loader(cursor, self.source.name, self.hour, user_agents.identify) as loader:
             for file, file_id in zip(files, ledger.new_file_ids(cursor, len(files)), strict=True):
                 loader.begin_file(file_id, file.path)
-                entries.append(self._load_file(loader, file, file_id))
+                try:
+                    entries.append(self._load_file(loader, file, file_id))
+                except (LandingError, OSError, psycopg2.Error):
+                    raise
+                except Exception as error:
+                    raise LandingError(
+                        f"The file {shown(file.path)} of the landing zone breaks its reader ({type(error).__name__}: {error}), so"
+                        " nothing new of its hour was landed: move it away, clear the task, and report what it holds."
+                    ) from error
         for entry in entries:
+            entry.replaces_published = entry.path in replaced
             entry.rejected_count += loader.refused[entry.file_id]
             done.add(entry)
         done.rejected.update(loader.reasons)
@@ -287,6 +347,6 @@ class _Readable:
 
     def _unreadable(self, error: OSError) -> UnreadableError:
         return UnreadableError(
-            f"The file {self._path} of the landing zone cannot be read ({error.strerror or error}), so nothing new of its"
+            f"The file {shown(self._path)} of the landing zone cannot be read ({error.strerror or error}), so nothing new of its"
             " hour was landed: give the user that runs Airflow the right to read it, then clear the task."
         )
