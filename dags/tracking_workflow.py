@@ -42,6 +42,7 @@ the same from the UI. One run with `window_start` and `window_end` does the same
 ### Repair
 `recompute` with a delivery id (or `all`) reads that delivery's events anew and counts its counters from nothing, after a
 change of verdict rules or of the database by hand. `reland` reads the window's files again, rejected records included.
+`allow_vanished` runs a published hour of which most files are gone: refused otherwise, as the disk may not be mounted.
 
 ### Owner
 The data engineers who run Sillage. More: docs/operations.md.
@@ -80,6 +81,12 @@ with DAG(
             type="boolean",
             description_md="Reads every file of the window again, also unchanged ones: after a fix of a reader.",
         ),
+        "allow_vanished": Param(
+            False,
+            title="Allow vanished files",
+            type="boolean",
+            description_md="Goes on where most files of a published hour are gone, and takes their events out of the figures.",
+        ),
     },
     tags=["repo/sillage", "triage/clear-and-rerun"],
     default_args={
@@ -101,7 +108,13 @@ with DAG(
         @task
         def land(**context: Any) -> None:
             """The files of the window, and late files of older hours, into raw.*."""
-            stages.land(context["run_id"], stages.window_of(context), force=bool(context["params"].get("reland")))
+            params = context["params"]
+            stages.land(
+                context["run_id"],
+                stages.window_of(context),
+                force=bool(params.get("reland")),
+                allow_vanished=bool(params.get("allow_vanished")),
+            )
 
         land()
 

@@ -44,6 +44,27 @@ def set_run_windows(cursor: Cursor, run_id: str, asked: Window, late_hours: Iter
     cursor.executemany("insert into ops.run_window (run_id, window_start, is_late) values (%s, %s, %s)", rows)
 
 
+def note_late_hour_fault(cursor: Cursor, run_id: str, hour: datetime, stage: str, message: str) -> None:
+    """Note that `run_id` could not take the late `hour` in `stage`: runs leave it aside from now on."""
+    cursor.execute(
+        "insert into ops.late_hour_fault (window_start, run_id, stage, message) values (%s, %s, %s, %s)"
+        " on conflict (window_start) do update set run_id = excluded.run_id, stage = excluded.stage,"
+        " message = excluded.message, found_at = now()",
+        (hour, run_id, stage, message),
+    )
+
+
+def held_back(cursor: Cursor) -> dict[datetime, tuple[str, str]]:
+    """The late hours that runs leave aside, each with the stage and the sentence of the run that found its fault."""
+    cursor.execute("select window_start, stage, message from ops.held_back_hour order by window_start")
+    return {hour: (stage, message) for hour, stage, message in cursor.fetchall()}
+
+
+def release(cursor: Cursor, hours: Iterable[datetime]) -> None:
+    """Hold `hours` back no longer."""
+    cursor.execute("delete from ops.late_hour_fault where window_start = any(%s)", (list(hours),))
+
+
 def end_run(cursor: Cursor, run_id: str, state: str, message: str) -> None:
     """Note how `run_id` ended: `state` is published or failed, `message` one sentence."""
     cursor.execute(

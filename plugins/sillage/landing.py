@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
@@ -19,12 +20,23 @@ from .decompression import FileBytes
 from .documents import Documents, refused
 from .framing import Broken, Framer, Record
 from .landing_report import HourReport, LandingReport
-from .landing_zone import Found, LandingError, UnreadableError, Zone, days_of, open_zone
+from .landing_zone import (
+    Found,
+    LandingError,
+    UnreadableError,
+    VanishedError,
+    Zone,
+    days_of,
+    open_zone,
+    shown,
+    unread,
+)
+from .late_hours import LateHours
 from .loader import Loader
 from .rejection import Rejected
 from .sources import Source, registry
 from .warehouse import connect, transaction
-from .window import Window, label
+from .window import HOUR, Window, label
 
 __all__ = ["LandingError", "LandingReport", "land"]
 
@@ -45,46 +57,71 @@ def land(
     *,
     late_hours: int = 48,
     force: bool = False,
+    allow_vanished: bool = False,
     rejected_share_limit: float = 0.5,
     rejected_count_limit: int = 1000,
 ) -> LandingReport:
     """Land the hours of `window`, and those up to `late_hours` before it whose folders gained files, for run `run_id`.
 
     `url` is the warehouse, `landing_zone` a folder or a URL. `force` reads every file of `window` again, as after a fix
-    of a reader. Gives what was done. Raises LandingError when the zone cannot be used, when a file cannot be read
-    (UnreadableError), and, after all was landed, when a source has more than `rejected_count_limit` rejected records in
-    the run's hours and they are more than `rejected_share_limit` of its records.
+    of a reader; `allow_vanished` takes it for meant that most files of a published hour are gone. Gives what was done; a
+    late hour that cannot be landed is left aside, and told there. Raises LandingError when the zone cannot be used, when a
+    file of `window` cannot be read (UnreadableError), when most files of a published hour are gone (VanishedError), and,
+    after all was landed, when a source has more than `rejected_count_limit` rejected records in `window` and they are
+    more than `rejected_share_limit` of its records.
     """
     zone = open_zone(landing_zone)
+    span = Window(window.start - timedelta(hours=late_hours), window.end)
     report = LandingReport(unread_folders=[name for name in zone.folders() if name not in registry()])
     with connect(url) as connection:
         with transaction(connection) as cursor:
             for name in registry():
                 cursor.execute("select raw.ensure_source(%s)", (name,))
-            lookback = window.start - timedelta(hours=late_hours)
-            late = ledger.unpublished_late_hours(cursor, lookback, window.start)
-            expired = ledger.expired_hours(cursor, Window(lookback, window.end))
-        _assert_kept(expired, window)
+            late = LateHours(cursor, span, window.start)
+            guarded = set() if allow_vanished else ledger.published_hours(cursor, window)
+        _assert_kept(late.expired, window)
         for source in registry().values():
-            for hour, folders in _hours(connection, zone, source, lookback, window):
-                if hour in expired:
-                    continue
-                landing = _HourLanding(connection, zone, source, hour, run_id)
-                done = landing.land(folders, is_late=hour < window.start, force=force)
-                if done is not None:
-                    report.hours.append(done)
-                    late |= {hour} if hour < window.start else set()
+            report.unread[source.name] = unread(zone, source.name, days_of(span))
+            for hour, folders in _hours(connection, zone, source, late):
+                pending = late.pending.get((hour, source.name), set())
+                landing = _HourLanding(connection, zone, source, hour, run_id, pending)
+                with late.sparing(hour):
+                    done = landing.land(folders, is_late=hour < window.start, is_guarded=hour in guarded, force=force)
+                    if done is not None:
+                        report.hours.append(done)
+                        late.gained.add(hour)
+        limits = rejected_share_limit, rejected_count_limit
         with transaction(connection) as cursor:
-            journal.assert_turn(cursor, run_id)
-            _assert_complete(cursor, [*(hour.start for hour in window.hours()), *late])
-            journal.set_run_windows(cursor, run_id, window, sorted(late))
-            report.late_hours = sorted(late)
-            crowd = ledger.rejected_crowd(
-                cursor, [*(hour.start for hour in window.hours()), *late], rejected_share_limit, rejected_count_limit
-            )
+            crowd = _settle(cursor, run_id, window, late, report, limits)
     if crowd:
-        raise LandingError(crowd)
+        raise LandingError(
+            f"{crowd} Nothing is published: repair the files, or the reader (then land again with force), or raise"
+            " SILLAGE_REJECTED_SHARE_LIMIT if they are to be left out; then clear the run."
+        )
     return report
+
+
+def _settle(
+    cursor: Cursor,
+    run_id: str,
+    window: Window,
+    late: LateHours,
+    report: LandingReport,
+    limits: tuple[float, int],
+) -> str | None:
+    """Note which hours the run takes and which late ones it leaves aside; give a sentence where its own were rejected."""
+    journal.assert_turn(cursor, run_id)
+    own = [hour.start for hour in window.hours()]
+    _assert_complete(cursor, own)
+    for hour in late.taken():
+        with late.sparing(hour):
+            _assert_complete(cursor, [hour])
+            crowd = ledger.rejected_crowd(cursor, [hour], *limits)
+            if crowd:
+                raise LandingError(crowd)
+    journal.set_run_windows(cursor, run_id, window, late.taken())
+    late.tell(cursor, run_id, report)
+    return ledger.rejected_crowd(cursor, own, *limits)
 
 
 def _assert_kept(expired: set[datetime], window: Window) -> None:
@@ -103,45 +140,54 @@ def _assert_complete(cursor: Cursor, hours: list[datetime]) -> None:
     if dropped:
         hour, path = dropped[0]
         raise LandingError(
-            f"The hour {label(hour)} cannot be run again as it is: retention has dropped the records of {path} from raw"
+            f"The hour {label(hour)} cannot be run again as it is: retention has dropped the records of {shown(path)} from raw"
             f" ({len(dropped)} file(s) in all; setting SILLAGE_RAW_DAYS), and its events would be lost. Put the file back into"
             " the landing zone and run that hour with window_start and window_end, or leave the hour out."
         )
 
 
-def _hours(
-    connection: Connection, zone: Zone, source: Source, lookback: datetime, window: Window
-) -> Iterator[tuple[datetime, list[str]]]:
-    """The hours to look at, oldest first, with their folders; those of `window` that only the ledger knows too."""
-    span = Window(lookback, window.end)
-    found = zone.hours(source.name, days_of(span))
+def _hours(connection: Connection, zone: Zone, source: Source, late: LateHours) -> Iterator[tuple[datetime, list[str]]]:
+    """The hours to look at, oldest first, with their folders; also those that only the ledger knows."""
+    span = late.span
+    found: dict[datetime, list[str]] = {}
+    for day in days_of(span):
+        # A day of late hours alone that cannot be listed is told with the first of them.
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        with late.sparing(max(midnight, span.start) if midnight + 24 * HOUR <= late.start else late.start):
+            found.update(zone.hours(source.name, [day]))
     with transaction(connection) as cursor:
-        for hour in ledger.hours(cursor, source.name, window):
-            found.setdefault(hour, [])
+        asked = ledger.hours(cursor, source.name, Window(late.start, span.end))
+    for hour in [*asked, *(hour for hour, name in late.pending if name == source.name)]:
+        found.setdefault(hour, [])
     for hour in sorted(found):
-        if span.start <= hour < span.end:
+        if span.start <= hour < span.end and hour not in late.expired:
             yield hour, found[hour]
 
 
 @dataclass(frozen=True)
 class _HourLanding:
-    """One source's hour, landed in one transaction."""
+    """One source's hour, landed in one transaction. `pending` are paths that were landed late and never published."""
 
     connection: Connection
     zone: Zone
     source: Source
     hour: datetime
     run_id: str
+    pending: set[str]
 
-    def land(self, folders: list[str], *, is_late: bool, force: bool) -> HourReport | None:
+    def land(self, folders: list[str], *, is_late: bool, is_guarded: bool, force: bool) -> HourReport | None:
         """Bring raw.* in line with what stands in `folders`; None when it already is.
 
-        A late hour only gains: a file that is no longer there is not taken for vanished unless its hour is asked for.
+        What is published of a late hour only gains: a published file that is no longer there is not taken for vanished
+        unless its hour is asked for. Raises VanishedError where most files of an hour that `is_guarded` are gone.
         """
         found = sorted((file for folder in folders for file in self.zone.files(folder)), key=lambda file: file.path)
         with transaction(self.connection) as cursor:
             known = ledger.entries(cursor, self.source.name, self.hour)
+        # What retention took did not vanish from the hour: _assert_complete says what to do.
+        standing = {path for path, entry in known.items() if not entry.is_dropped}
         touched: list[str] = []
+        replaced: set[str] = set()
         news: list[Found] = []
         for file in found:
             entry = known.pop(file.path, None)
@@ -150,8 +196,13 @@ class _HourLanding:
             elif self._is_changed(file, entry, is_late=is_late, force=force):
                 news.append(file)
                 touched.append(file.path)
-        # What retention took did not vanish from the hour: _assert_complete says what to do.
-        vanished = [] if is_late else sorted(path for path, entry in known.items() if not entry.is_dropped)
+                if is_late and (file.path not in self.pending or entry.replaces_published):
+                    replaced.add(file.path)
+        vanished = sorted(known.keys() & standing)
+        if is_late:
+            vanished = [path for path in vanished if path in self.pending and not known[path].replaces_published]
+        elif is_guarded:
+            self._assert_not_lost(standing - self.pending, known.keys() & standing - self.pending)
         if not news and not vanished:
             return None
         done = HourReport(self.source.name, self.hour, is_late, len(found) - len(news), len(vanished))
@@ -160,12 +211,29 @@ class _HourLanding:
             cursor.execute("select ops.ensure_day_partition('raw', %s, %s)", (self.source.name, self.hour))
             cursor.execute("select ops.ensure_day_partition('ops', 'rejected_record', %s)", (self.hour,))
             ledger.remove(cursor, self.source.name, self.hour, touched + vanished)
-            self._load(cursor, news, done)
+            self._load(cursor, news, replaced, done)
             journal.write(cursor, self.run_id, "land hour", "succeeded", done.sentence(), done.counts())
         log.info("%s", done.sentence())
         for problem in done.problems:
             log.warning("%s", problem)
         return done
+
+    def _assert_not_lost(self, published: set[str], vanished: set[str]) -> None:
+        """Raise VanishedError where more than half of an hour's files are gone, the only one included.
+
+        One file of many may have been taken away on purpose. Most of them at once are a disk that is not mounted or a
+        wrong setting, and to go on would take the hour's figures away from the readers.
+        """
+        if 2 * len(vanished) > len(published):
+            first = sorted(vanished)
+            named = ", ".join(shown(path) for path in first[:3]) + (", ..." if len(first) > 3 else "")
+            raise VanishedError(
+                f"The landing zone {shown(self.zone.location)} shows {len(published) - len(vanished)} of the {len(published)} file(s)"
+                f" of {self.source.name} that were landed and published of the hour {label(self.hour)}; missing: {named}. Nothing"
+                " was changed. Is the disk mounted, and is SILLAGE_LANDING right? Put the files back, then clear the run. If they"
+                " are gone on purpose, trigger the DAG tracking with this window and allow_vanished: it takes their events out of"
+                " the figures."
+            )
 
     def _is_changed(self, file: Found, entry: ledger.Entry, *, is_late: bool, force: bool) -> bool:
         """Whether `file` is not what the ledger says: in late hours by size and time, in hours asked for by its bytes."""
@@ -181,13 +249,22 @@ class _HourLanding:
             content.exhaust()
             return content.checksum != entry.checksum
 
-    def _load(self, cursor: Cursor, files: list[Found], done: HourReport) -> None:
+    def _load(self, cursor: Cursor, files: list[Found], replaced: set[str], done: HourReport) -> None:
         entries = []
         with Loader(cursor, self.source.name, self.hour, user_agents.identify) as loader:
             for file, file_id in zip(files, ledger.new_file_ids(cursor, len(files)), strict=True):
                 loader.begin_file(file_id, file.path)
-                entries.append(self._load_file(loader, file, file_id))
+                try:
+                    entries.append(self._load_file(loader, file, file_id))
+                except (LandingError, OSError, psycopg2.Error):
+                    raise
+                except Exception as error:
+                    raise LandingError(
+                        f"The file {shown(file.path)} of the landing zone breaks its reader ({type(error).__name__}: {error}), so"
+                        " nothing new of its hour was landed: move it away, clear the task, and report what it holds."
+                    ) from error
         for entry in entries:
+            entry.replaces_published = entry.path in replaced
             entry.rejected_count += loader.refused[entry.file_id]
             done.add(entry)
         done.rejected.update(loader.reasons)
@@ -278,6 +355,6 @@ class _Readable:
 
     def _unreadable(self, error: OSError) -> UnreadableError:
         return UnreadableError(
-            f"The file {self._path} of the landing zone cannot be read ({error.strerror or error}), so nothing new of its"
+            f"The file {shown(self._path)} of the landing zone cannot be read ({error.strerror or error}), so nothing new of its"
             " hour was landed: give the user that runs Airflow the right to read it, then clear the task."
         )

@@ -6,9 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from .landing_zone import Unread, shown
 from .ledger import Entry
 from .privacy import hide_addresses
 from .window import label
+
+# How many sentences of one kind a log takes: what is beyond stands in ops.
+_SENTENCES = 20
 
 
 @dataclass
@@ -30,7 +34,7 @@ class HourReport:
         self.file_count += 1
         self.record_count += entry.record_count
         if entry.problem:
-            self.problems.append(hide_addresses(f"{entry.path}: {entry.problem}"))
+            self.problems.append(hide_addresses(f"{shown(entry.path)}: {entry.problem}"))
 
     @property
     def rejected_count(self) -> int:
@@ -73,11 +77,18 @@ class HourReport:
 
 @dataclass
 class LandingReport:
-    """A run's landing: the hours that changed, the late hours it takes, and the folders nobody reads."""
+    """A run's landing: the hours that changed, the late hours it takes and those it leaves aside, and what nobody reads.
+
+    `left_aside` and `held_back` are sentences: about late hours that this run could not land, and about those that an
+    earlier run found to be at fault. `unread` is by source, `unread_folders` are top folders of no source.
+    """
 
     hours: list[HourReport] = field(default_factory=list)
     late_hours: list[datetime] = field(default_factory=list)
+    left_aside: list[str] = field(default_factory=list)
+    held_back: list[str] = field(default_factory=list)
     unread_folders: list[str] = field(default_factory=list)
+    unread: dict[str, Unread] = field(default_factory=dict)
 
     @property
     def file_count(self) -> int:
@@ -109,11 +120,34 @@ class LandingReport:
         said += [hour.sentence() for hour in self.hours]
         if self.late_hours:
             said.append(f"Late files: this run also takes {', '.join(label(hour) for hour in self.late_hours)}.")
-        said += [
-            f"Not read: no source is named as the landing zone's folder {hide_addresses(name)}."
-            for name in self.unread_folders
+        said += self.not_read()
+        problems = [problem for hour in self.hours for problem in hour.problems]
+        said += problems[:_SENTENCES]
+        if len(problems) > _SENTENCES:
+            more = "select path, problem from ops.landed_file where problem is not null"
+            said.append(f"{len(problems) - _SENTENCES} more files have a problem: {more};")
+        return said
+
+    def alarms(self) -> list[str]:
+        """What the person on call does about late hours that this run does not take; what is cut stands in ops.held_back_hour."""
+        return (self.left_aside + self.held_back)[:_SENTENCES]
+
+    def not_read(self) -> list[str]:
+        """What lies in the landing zone and is not read, because it stands in no hour folder of a source."""
+        said = [
+            f"Not read: no source is named as the landing zone's folder {shown(name)}."
+            for name in self.unread_folders[:_SENTENCES]
         ]
-        said += [problem for hour in self.hours for problem in hour.problems]
+        if len(self.unread_folders) > _SENTENCES:
+            said.append(f"Not read: {len(self.unread_folders) - _SENTENCES} more folders that no source is named as.")
+        for source, found in self.unread.items():
+            if found.count:
+                several = f"{found.count} entries, such as " if found.count > 1 else ""
+                said.append(
+                    f"Not read: {several}{', '.join(shown(path) for path in found.examples)}: this is not"
+                    f" {source}/<YYYY-MM-DD>/<HH>/<file>, with the hour of arrival in UTC (or {source}/<YYYY>/<MM>/<DD>/<HH>/<file>)."
+                    " Move what belongs to an hour into its folder."
+                )
         return said
 
     def __str__(self) -> str:

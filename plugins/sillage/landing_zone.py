@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -16,6 +19,10 @@ from .window import Window
 _HOUR = re.compile(r"[01]\d|2[0-3]")
 # Files in the making: whoever writes to the zone in place begins their names with a dot and renames them when done.
 _HIDDEN = "."
+_YEAR = re.compile(r"[12][0-9]{3}")
+# What a sentence shows of a path, and how many paths it names.
+_SHOWN_LENGTH = 200
+_EXAMPLES = 3
 
 
 class LandingError(RuntimeError):
@@ -24,6 +31,10 @@ class LandingError(RuntimeError):
 
 class UnreadableError(LandingError, OSError):
     """A file or folder that cannot be read now: another try may succeed."""
+
+
+class VanishedError(LandingError, OSError):
+    """Most files of a published hour are not there: a disk that is not mounted may be back at another try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +47,29 @@ class Found:
     problem: str | None = None
 
 
+@dataclass
+class Unread:
+    """What lies in a source's folder and is no hour folder nor on the way to one: how many entries, and the first few."""
+
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, path: str) -> None:
+        """Count the entry at `path`, relative to the zone."""
+        self.count += 1
+        self.examples = sorted([*self.examples, path])[:_EXAMPLES]
+
+
 class Zone(Protocol):
     """What landing needs of a landing zone; every path is relative to it, with `/`."""
 
+    location: str
+
     def folders(self) -> list[str]:
         """The names of the top folders: the sources that somebody delivers."""
+
+    def children(self, folder: str) -> Iterator[tuple[str, bool]]:
+        """The names in a folder, each with whether it is a folder too; none where it is not there or cannot be read."""
 
     def hours(self, source: str, days: Iterable[date]) -> dict[datetime, list[str]]:
         """The hour folders of `source` on `days`, by hour (UTC)."""
@@ -67,6 +96,51 @@ def days_of(window: Window) -> list[date]:
     return [window.start.date() + timedelta(days=n) for n in range(days.days + 1)]
 
 
+def unread(zone: Zone, source: str, days: Iterable[date]) -> Unread:
+    """What nobody reads of a source's folder, and of the folders of `days` below it, because it stands in no hour folder.
+
+    Looks into no other folder, so that the cost does not grow with what lies there. Hidden names are meant to be left alone.
+    """
+    found = Unread()
+
+    def look(folder: str, is_right: Callable[[str], bool]) -> None:
+        for name, is_folder in zone.children(folder):
+            if not name.startswith(_HIDDEN) and not (is_folder and is_right(name)):
+                found.add(f"{folder}/{name}")
+
+    days = list(days)
+    look(source, lambda name: bool(_YEAR.fullmatch(name)) or _is_date(name))
+    for year in dict.fromkeys(f"{day:%Y}" for day in days):
+        look(f"{source}/{year}", lambda name: _is_date(f"2000-{name}-01"))
+    for day in days:
+        for folder in _day_folders(source, day):
+            look(folder, lambda name: bool(_HOUR.fullmatch(name)))
+    for month in dict.fromkeys(f"{day:%Y/%m}" for day in days):
+        look(f"{source}/{month}", partial(_is_day_of, month))
+    return found
+
+
+def shown(path: str) -> str:
+    """`path` as a log or a screen may print it: on one line, without control characters, and cut where it is long."""
+    text = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    )
+    half = _SHOWN_LENGTH // 2
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:half]}...{text[-half:]}"
+
+
+def _is_day_of(month: str, name: str) -> bool:
+    return _is_date(f"{month.replace('/', '-')}-{name}")
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
 def _day_folders(source: str, day: date) -> tuple[str, str]:
     return f"{source}/{day:%Y-%m-%d}", f"{source}/{day:%Y/%m/%d}"
 
@@ -84,13 +158,18 @@ class FolderZone:
                 f"The landing zone {root} is not a folder: create it, or set SILLAGE_LANDING to the folder that holds"
                 " <source>/<YYYY-MM-DD>/<HH>/."
             )
+        self.location = str(root)
         self._root = root.resolve()
 
     def folders(self) -> list[str]:
         """The names of the top folders."""
-        return sorted(
-            entry.name for entry in self._entries("") if entry.is_dir() and not entry.name.startswith(_HIDDEN)
-        )
+        return sorted(name for name, is_folder in self.children("") if is_folder and not name.startswith(_HIDDEN))
+
+    def children(self, folder: str) -> Iterator[tuple[str, bool]]:
+        """The names in `folder`, each with whether it is a folder; none where it cannot be read."""
+        with suppress(UnreadableError):
+            for entry in self._entries(folder):
+                yield entry.name, _may_be_folder(entry)
 
     def hours(self, source: str, days: Iterable[date]) -> dict[datetime, list[str]]:
         """The hour folders of `source` on `days`, by hour (UTC)."""
@@ -98,7 +177,7 @@ class FolderZone:
         for day in days:
             for folder in _day_folders(source, day):
                 for entry in self._entries(folder):
-                    if _HOUR.fullmatch(entry.name) and entry.is_dir():
+                    if _HOUR.fullmatch(entry.name) and _may_be_folder(entry):
                         found.setdefault(_hour_of(day, entry.name), []).append(f"{folder}/{entry.name}")
         return found
 
@@ -107,13 +186,23 @@ class FolderZone:
         if not self._is_inside(self._root / folder):
             yield Found(_ledger_name(folder), 0, datetime.fromtimestamp(0, UTC), _LEAVES)
             return
-        for entry in self._entries(folder):
-            if not entry.name.startswith(_HIDDEN):
-                path = f"{folder}/{entry.name}"
-                if entry.is_dir(follow_symlinks=False):
-                    yield from self.files(path)
-                else:
-                    yield self._found(entry, path)
+        # A list and no recursion: folders may be nested deeper than Python's stack.
+        waiting = [folder]
+        while waiting:
+            below = waiting.pop()
+            try:
+                for entry in self._entries(below):
+                    path = f"{below}/{entry.name}"
+                    if entry.name.startswith(_HIDDEN):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(path)
+                    else:
+                        yield self._found(entry, path)
+            except UnreadableError as error:
+                if not isinstance(error.__cause__, OSError) or error.__cause__.errno != errno.ENAMETOOLONG:
+                    raise
+                yield Found(_ledger_name(below), 0, datetime.fromtimestamp(0, UTC), _TOO_LONG)
 
     def open(self, path: str) -> BinaryIO:
         """The file at `path`."""
@@ -126,10 +215,13 @@ class FolderZone:
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
-            raise UnreadableError(
-                f"The folder {self._root / folder} of the landing zone cannot be read ({error.strerror}): give the user"
-                " that runs Airflow the right to read it, then clear the task."
-            ) from error
+            raise self._unreadable(folder, error) from error
+
+    def _unreadable(self, folder: str, error: OSError) -> UnreadableError:
+        return UnreadableError(
+            f"The folder {shown(str(self._root / folder))} of the landing zone cannot be read ({error.strerror}): give the"
+            " user that runs Airflow the right to read it, then clear the task."
+        )
 
     def _found(self, entry: os.DirEntry[str], path: str) -> Found:
         try:
@@ -147,7 +239,16 @@ class FolderZone:
         return Found(_ledger_name(path), 0 if problem else status.st_size, modified_at, problem)
 
     def _is_inside(self, path: Path) -> bool:
-        return path.resolve().is_relative_to(self._root)
+        # Not Path.resolve(), which raises an error of its own where links lead in a circle.
+        return Path(os.path.realpath(path)).is_relative_to(self._root)
+
+
+def _may_be_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether `entry` is a folder; also where that cannot be told (a link in a circle): whoever lists it is told why."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return True
 
 
 class ObjectZone:
@@ -156,21 +257,26 @@ class ObjectZone:
     def __init__(self, location: str) -> None:
         from airflow.sdk import ObjectStoragePath
 
-        self._location = location.rstrip("/")
+        self.location = location.rstrip("/")
         try:
-            self._root: Any = ObjectStoragePath(self._location)
+            self._root: Any = ObjectStoragePath(self.location)
             self._fs: Any = self._root.fs
             self._prefix = str(self._root.path).rstrip("/")
             self._fs.ls(self._prefix, detail=False)
         except Exception as error:
             raise LandingError(
-                f"The landing zone {self._location} cannot be listed ({type(error).__name__}: {error}): check"
+                f"The landing zone {self.location} cannot be listed ({type(error).__name__}: {error}): check"
                 " SILLAGE_LANDING, the provider package of its scheme and the Airflow connection that it names."
             ) from error
 
     def folders(self) -> list[str]:
         """The names of the top folders."""
-        return sorted(name for name, info in self._entries("") if info["type"] == "directory")
+        return sorted(name for name, is_folder in self.children("") if is_folder and not name.startswith(_HIDDEN))
+
+    def children(self, folder: str) -> Iterator[tuple[str, bool]]:
+        """The names in `folder`, each with whether it is a folder; none where it is not there."""
+        for name, info in self._entries(folder):
+            yield name, info["type"] == "directory"
 
     def hours(self, source: str, days: Iterable[date]) -> dict[datetime, list[str]]:
         """The hour folders of `source` on `days`, by hour (UTC)."""
@@ -184,12 +290,15 @@ class ObjectZone:
 
     def files(self, folder: str) -> Iterator[Found]:
         """The files in `folder` and below."""
-        for name, info in self._entries(folder):
-            path = f"{folder}/{name}"
-            if info["type"] == "directory":
-                yield from self.files(path)
-            elif not name.startswith(_HIDDEN):
-                yield Found(_ledger_name(path), int(info["size"] or 0), _modified_at(info))
+        waiting = [folder]
+        while waiting:
+            below = waiting.pop()
+            for name, info in self._entries(below):
+                path = f"{below}/{name}"
+                if info["type"] == "directory":
+                    waiting.append(path)
+                elif not name.startswith(_HIDDEN):
+                    yield Found(_ledger_name(path), int(info["size"] or 0), _modified_at(info))
 
     def open(self, path: str) -> BinaryIO:
         """The file at `path`."""
@@ -231,3 +340,4 @@ def _file_name(ledger_name: str) -> bytes:
 
 
 _LEAVES = "It is a symbolic link that leaves the landing zone: it is not followed."
+_TOO_LONG = "Its path is longer than this system can open: what lies there is not read. Use shorter names."

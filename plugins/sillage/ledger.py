@@ -10,6 +10,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from .landing_zone import shown
 from .window import Window
 
 
@@ -17,7 +18,8 @@ from .window import Window
 class Entry:
     """A landed file: `size` in bytes and `checksum` (SHA-256) as it lay there; a file that was not opened has none.
 
-    `is_dropped` tells that retention has dropped its rows from raw.
+    `is_dropped` tells that retention has dropped its rows from raw, `replaces_published` that it was landed late in
+    place of a file whose rows are published.
     """
 
     file_id: int
@@ -29,13 +31,14 @@ class Entry:
     rejected_count: int = 0
     problem: str | None = None
     is_dropped: bool = False
+    replaces_published: bool = False
 
 
 def entries(cursor: Cursor, source: str, hour: datetime) -> dict[str, Entry]:
     """The landed files of `source` in `hour`, by path."""
     cursor.execute(
         "select file_id, path, size_bytes, checksum, modified_at, record_count, rejected_count, problem,"
-        " is_dropped from ops.landed_file where source = %s and window_start = %s",
+        " is_dropped, replaces_published from ops.landed_file where source = %s and window_start = %s",
         (source, hour),
     )
     return {row[1]: Entry(*row) for row in cursor.fetchall()}
@@ -82,7 +85,7 @@ def add(cursor: Cursor, source: str, hour: datetime, run_id: str, files: Sequenc
     execute_values(
         cursor,
         "insert into ops.landed_file (source, window_start, run_id, file_id, path, size_bytes, checksum, modified_at,"
-        " record_count, rejected_count, problem, is_dropped) overriding system value values %s",
+        " record_count, rejected_count, problem, is_dropped, replaces_published) overriding system value values %s",
         [(source, hour, run_id, *astuple(file)) for file in files],
         page_size=1000,
     )
@@ -103,32 +106,45 @@ def remove(cursor: Cursor, source: str, hour: datetime, paths: list[str]) -> Non
         )
 
 
-def unpublished_late_hours(cursor: Cursor, start: datetime, end: datetime) -> set[datetime]:
-    """The hours in `[start, end)` whose late files a run has landed and no run published: it was killed, or failed.
+def unpublished_late_files(cursor: Cursor, window: Window) -> list[tuple[datetime, str, str]]:
+    """The files of `window`, each as hour, source and path, that a run has landed late and no run has published since.
 
-    The hours that it was asked for stay its own to repeat, so that one bad hour does not hold up those after it.
+    That run was killed, failed, or left the hour aside. The files of hours that a run was asked for stay its own to
+    repeat, so that one bad hour does not hold up those after it.
     """
     cursor.execute(
         """
-        select distinct landed.window_start
+        select landed.window_start, landed.source, landed.path
         from ops.landed_file as landed
         join ops.run as lander on lander.run_id = landed.run_id
-        where landed.window_start >= %s and landed.window_start < %s
-            and landed.window_start < lander.window_start and lander.state <> 'published'
+        where landed.window_start >= %s and landed.window_start < %s and landed.window_start < lander.window_start
             and not exists (
                 select from ops.run_window as taken
                 join ops.run as publisher on publisher.run_id = taken.run_id
                 where taken.window_start = landed.window_start
                     and publisher.state = 'published' and publisher.ended_at > landed.landed_at
             )
+        order by landed.window_start, landed.source, landed.path
         """,
-        (start, end),
+        (window.start, window.end),
+    )
+    return cursor.fetchall()
+
+
+def published_hours(cursor: Cursor, window: Window) -> set[datetime]:
+    """The hours of `window` of which records are published."""
+    cursor.execute("select to_regclass('marts.workflow_windows') is not null")
+    if cursor.fetchone() != (True,):
+        return set()
+    cursor.execute(
+        "select window_start from marts.workflow_windows where window_start >= %s and window_start < %s and record_count > 0",
+        (window.start, window.end),
     )
     return {hour for (hour,) in cursor.fetchall()}
 
 
 def rejected_crowd(cursor: Cursor, hours: list[datetime], share_limit: float, count_limit: int) -> str | None:
-    """A sentence when a source has too many rejected records in `hours`: how many, why, in which files, and what to do."""
+    """A sentence when a source has too many rejected records in `hours`: how many, why and in which files."""
     cursor.execute(
         "select source, sum(record_count), sum(rejected_count) from ops.landed_file where window_start = any(%s)"
         " group by source"
@@ -144,9 +160,7 @@ def rejected_crowd(cursor: Cursor, hours: list[datetime], share_limit: float, co
     paths = _most_frequent(cursor, "path", source, hours)
     return (
         f"{rejected} of {records} records of {source} were rejected, more than {share_limit:.0%}: {reasons}; most of them"
-        f" in {paths}. All of them stand in ops.rejected_record, nothing is published: repair the files, or the reader"
-        " (then land again with force), or raise SILLAGE_REJECTED_SHARE_LIMIT if they are to be left out; then clear the"
-        " run."
+        f" in {paths}. All of them stand in ops.rejected_record."
     )
 
 
@@ -158,4 +172,4 @@ def _most_frequent(cursor: Cursor, column: str, source: str, hours: list[datetim
         ).format(sql.Identifier(column)),
         (source, hours),
     )
-    return ", ".join(f"{name} ({count})" for name, count in cursor.fetchall())
+    return ", ".join(f"{shown(name)} ({count})" for name, count in cursor.fetchall())

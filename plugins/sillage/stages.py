@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
@@ -16,6 +16,7 @@ from . import (
     erasure,
     journal,
     landing,
+    late_hours,
     models,
     quality,
     retention,
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 # What another try can heal: the connection to the warehouse or to the landing zone. Everything else fails at once.
 PASSING = (psycopg2.OperationalError, psycopg2.InterfaceError, warehouse.WarehouseError, OSError)
+
+
+_Done = TypeVar("_Done")
 
 
 class StageError(RuntimeError):
@@ -76,10 +80,11 @@ def begin(run_id: str, window: Window, recompute: str | None = None) -> None:
         log.info("It recomputes %s.", "every delivery" if recompute == journal.EVERYTHING else f"delivery {recompute}")
 
 
-def land(run_id: str, window: Window, *, force: bool = False) -> None:
+def land(run_id: str, window: Window, *, force: bool = False, allow_vanished: bool = False) -> None:
     """Land the files of `window`, and of the late hours before it (setting SILLAGE_LATE_HOURS), into raw.*.
 
     `force` reads every file of `window` again, also those that have not changed: after a fix of a reader.
+    `allow_vanished` takes the events of a published hour out of the figures also where most of its files are gone.
     """
     chosen = settings.load()
     with _recorded(run_id, "land") as outcome:
@@ -90,26 +95,38 @@ def land(run_id: str, window: Window, *, force: bool = False) -> None:
             window,
             late_hours=chosen.late_hours,
             force=force,
+            allow_vanished=allow_vanished,
             rejected_share_limit=chosen.rejected_share_limit,
             rejected_count_limit=chosen.rejected_count_limit,
         )
         for sentence in report.sentences():
-            log.info("%s", sentence)
-        outcome.sentence = f"Landed {window}: {report}"
+            log.info("%s", hide_addresses(sentence))
+        for alarm in report.alarms():
+            log.error("%s", alarm)
+        not_read = [hide_addresses(sentence) for sentence in report.not_read()]
+        outcome.sentence = " ".join([f"Landed {window}: {report}", *not_read])
         outcome.counts = {
             "files": report.file_count,
             "records": report.record_count,
             "rejected": report.rejected_count,
             "late_hours": len(report.late_hours),
+            "late_hours_left_aside": len(report.left_aside) + len(report.held_back),
+            "not_read": not_read,
         }
 
 
 def check(run_id: str, boundary: str) -> None:
     """Check what the run brought at `boundary` (raw or marts); a critical rule that fails stops the run."""
-    with _recorded(run_id, f"check {boundary}") as outcome:
+    stage = f"check {boundary}"
+    with _recorded(run_id, stage) as outcome:
         if boundary == "marts":
             _build_again_after_crash(run_id)
-        report = quality.check(warehouse_url(), run_id, boundary)
+        report = _sparing_late_hours(
+            run_id,
+            stage,
+            lambda: quality.check(warehouse_url(), run_id, boundary),
+            lambda: boundary == "marts" and models.build(warehouse_url(), run_id),
+        )
         outcome.sentence = str(report)
         outcome.counts = {"rules": len(report.findings), "warnings": len(report.warnings)}
 
@@ -117,13 +134,20 @@ def check(run_id: str, boundary: str) -> None:
 def build(run_id: str) -> None:
     """Build the change sets of all dbt models; each model's own task tells what it did."""
     with _recorded(run_id, models.BUILD_STAGE) as outcome:
-        counts = models.build(warehouse_url(), run_id)
+        counts = _sparing_late_hours(run_id, models.BUILD_STAGE, lambda: models.build(warehouse_url(), run_id))
         rules, agents = verdict_rules.version(), user_agents.lists_version()
         outcome.sentence = (
             f"Built the changes of {counts['models']} models; verdict rules {rules}, agent lists {agents}."
         )
         outcome.counts = {**counts, "verdict_rules": rules, "agent_lists": agents}
         log.info("%s", outcome.sentence)
+
+
+def _sparing_late_hours(
+    run_id: str, stage: str, work: Callable[[], _Done], prepare: Callable[[], object] = lambda: None
+) -> _Done:
+    """`work`, with fewer late hours where it fails with them; `prepare` then brings the run to where `work` begins."""
+    return late_hours.spare(warehouse_url(), run_id, stage, work, prepare, (*PASSING, journal.NotTheWriterError))
 
 
 def _build_again_after_crash(run_id: str) -> None:
@@ -154,7 +178,15 @@ def publish(run_id: str) -> None:
     """Apply all change sets in one transaction: from now on readers see the run's hours."""
     with _recorded(run_id, "publish") as outcome:
         _build_again_after_crash(run_id)
-        counts = transformation.publish(warehouse_url(), run_id)
+        counts = _sparing_late_hours(
+            run_id,
+            "publish",
+            lambda: transformation.publish(warehouse_url(), run_id),
+            lambda: (
+                models.build(warehouse_url(), run_id),
+                quality.check(warehouse_url(), run_id, "marts"),
+            ),
+        )
         outcome.sentence = (
             f"Published {counts['hours']} hour(s): {counts['record_count']} records read = {counts['event_count']} events"
             f" + {counts['duplicate_count']} duplicates + {counts['other_count']} without event"

@@ -10,6 +10,7 @@ import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 
 from sillage import models, quality, warehouse
+from sillage.landing_zone import VanishedError
 from sillage.stages import StageError, window_of
 from sillage.window import WindowError
 
@@ -88,6 +89,7 @@ def test_every_model_has_a_task_which_stands_after_the_models_it_reads(tracking,
         (psycopg2.OperationalError("server closed the connection"), RetryAction.RETRY),
         (warehouse.WarehouseError("The warehouse does not answer"), RetryAction.RETRY),
         (ConnectionResetError("the object store went away"), RetryAction.RETRY),
+        (VanishedError("the disk is not mounted"), RetryAction.RETRY),
         (quality.QualityError("rule failed"), RetryAction.FAIL),
         (models.ModelError("model failed"), RetryAction.FAIL),
         (StageError("refused"), RetryAction.FAIL),
@@ -107,3 +109,4 @@ def test_the_form_offers_an_odd_window_with_constant_defaults(tracking) -> None:
         assert param.value is None
         assert param.schema["type"] == ["string", "null"]
         assert "UTC" in param.schema["description_md"]
+    assert tracking.params.get_param("allow_vanished").value is False

@@ -101,6 +101,24 @@ def windows(cursor: Any, start: datetime, end: datetime) -> list[Any]:
     return list(cursor.fetchall())
 
 
+def left_aside(cursor: Any) -> list[Any]:
+    """The late hours that runs leave aside, oldest first, each with the sentence that says why and what to do."""
+    cursor.execute(
+        "select window_start, run_id, message from ops.held_back_hour order by window_start limit %s", (PAGE,)
+    )
+    return list(cursor.fetchall())
+
+
+def not_read(cursor: Any) -> list[str]:
+    """What the newest landing found in the landing zone outside of every hour folder, a sentence each."""
+    cursor.execute(
+        "select counts -> 'not_read' as sentences from ops.journal where stage = 'land' and state = 'succeeded'"
+        " order by entry_id desc limit 1"
+    )
+    row = cursor.fetchone()
+    return list(row.sentences or []) if row else []
+
+
 def freshness_of_sources(cursor: Any, until: datetime) -> list[Any]:
     """Each source's newest file and hour, what it brought in the day before `until`, and whether that is nothing (is_silent)."""
     cursor.execute(

@@ -36,6 +36,8 @@ def overview(request: Request) -> Response:
             "sources": workflow.freshness_of_sources(cursor, end),
             "runs": workflow.runs(cursor),
             "chosen": _chosen(cursor, request),
+            "left_aside": workflow.left_aside(cursor),
+            "not_read": workflow.not_read(cursor),
         }
     lag = datetime.now(UTC) - last if last else None
     return page(

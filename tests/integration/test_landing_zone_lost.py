@@ -1,0 +1,108 @@
+"""A landing zone that is suddenly empty takes no figures away: a run over published hours refuses, and says what to do."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from canonical import EIGHT, event
+from hours import rows, run_hours, write_file
+from sillage import landing
+from sillage.landing_zone import VanishedError, open_zone
+from sillage.window import HOUR, Window
+
+DAY = Window(EIGHT, EIGHT + 2 * HOUR)
+FIGURES = "select window_start, record_count, event_count from marts.workflow_windows order by 1"
+
+
+def put(zone: Path, source: str, hour: datetime, name: str) -> Path:
+    record: dict[str, Any] = event("click", 60, event_id=f"{hour}{name}", url=f"https://shop.example/{name}")
+    return write_file(zone, source, hour, name, [record])
+
+
+@pytest.fixture
+def zone(warehouse_url: str, tmp_path: Path) -> Path:
+    """Two published hours: three files of one source and one of another in the first, one file in the second."""
+    zone = tmp_path / "zone"
+    for name in ("a", "b", "c"):
+        put(zone, "canonical", EIGHT, name)
+    write_file(zone, "catalog", EIGHT, "c", [{"entry_type": "delivery", "delivery_id": "d", "label": "January"}])
+    put(zone, "canonical", EIGHT + HOUR, "d")
+    run_hours(warehouse_url, zone, DAY)
+    return zone
+
+
+@pytest.mark.parametrize("is_url", [False, True], ids=["folder", "url"])
+def test_an_empty_zone_is_refused_and_changes_nothing_and_once_it_is_back_the_same_run_goes_on(
+    warehouse_url: str, zone: Path, is_url: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, stored = rows(warehouse_url, FIGURES), rows(warehouse_url, "select file_id from ops.landed_file order by 1")
+    place = f"file://{zone}" if is_url else str(zone)
+    monkeypatch.setattr(landing, "open_zone", lambda _: open_zone(place))
+    zone.rename(zone.with_name("unmounted"))
+    zone.mkdir()
+    with pytest.raises(VanishedError) as raised:
+        run_hours(warehouse_url, zone, DAY)
+    for part in (
+        f"The landing zone {place} shows",
+        "0 of the 3 file(s) of canonical",
+        "2026-01-05T08:00Z",
+        "canonical/2026-01-05/08/a",
+        "Is the disk mounted",
+        "SILLAGE_LANDING",
+        "allow_vanished",
+    ):
+        assert part in str(raised.value)
+    assert rows(warehouse_url, FIGURES) == before
+    assert rows(warehouse_url, "select file_id from ops.landed_file order by 1") == stored
+    zone.rmdir()
+    zone.with_name("unmounted").rename(zone)
+    run_hours(warehouse_url, zone, DAY)
+    assert rows(warehouse_url, FIGURES) == before
+
+
+@pytest.mark.parametrize("lost", ["catalog", "canonical/2026-01-05/09"])
+def test_a_source_or_an_hour_that_is_missing_alone_is_refused_too(warehouse_url: str, zone: Path, lost: str) -> None:
+    shutil.rmtree(zone / lost)
+    with pytest.raises(VanishedError, match="0 of the 1 file"):
+        run_hours(warehouse_url, zone, DAY)
+
+
+def test_one_file_of_many_may_go_and_a_rule_tells_it(warehouse_url: str, zone: Path) -> None:
+    (zone / "canonical/2026-01-05/08/a").unlink()
+    run_hours(warehouse_url, zone, DAY, is_checked=True)
+    assert [row["record_count"] for row in rows(warehouse_url, FIGURES)] == [3, 1]
+    warned = "select severity, is_success, unexpected_count from ops.quality_result where rule = 'files_vanished'"
+    assert rows(warehouse_url, warned) == [{"severity": "warning", "is_success": False, "unexpected_count": 1}]
+    (zone / "canonical/2026-01-05/08/b").unlink()
+    run_hours(warehouse_url, zone, DAY)
+    (zone / "canonical/2026-01-05/08/c").unlink()
+    with pytest.raises(VanishedError, match="0 of the 1 file"):
+        run_hours(warehouse_url, zone, DAY)
+
+
+def test_what_is_gone_on_purpose_is_taken_out_of_the_figures_when_it_is_allowed(
+    warehouse_url: str, zone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(zone / "canonical")
+    land = landing.land
+    monkeypatch.setattr(landing, "land", lambda *given, **options: land(*given, **options, allow_vanished=True))
+    run_hours(warehouse_url, zone, DAY)
+    assert [row["record_count"] for row in rows(warehouse_url, FIGURES)] == [1, 0]
+
+
+def test_an_hour_that_was_never_published_may_lose_all_its_files(warehouse_url: str, zone: Path) -> None:
+    ten = Window(EIGHT + 2 * HOUR, EIGHT + 3 * HOUR)
+    wrong = put(zone, "canonical", ten.start, "wrong")
+
+    def fail() -> None:
+        raise RuntimeError("a file that should not have come")
+
+    with pytest.raises(RuntimeError):
+        run_hours(warehouse_url, zone, ten, before_publish=fail)
+    wrong.unlink()
+    assert run_hours(warehouse_url, zone, ten)["record_count"] == 0
