@@ -119,8 +119,10 @@ def build(run_id: str) -> None:
     with _recorded(run_id, models.BUILD_STAGE) as outcome:
         counts = models.build(warehouse_url(), run_id)
         rules, agents = verdict_rules.version(), user_agents.lists_version()
+        judged = counts["agents_judged_again"]
         outcome.sentence = (
-            f"Built the changes of {counts['models']} models; verdict rules {rules}, agent lists {agents}."
+            f"Built the changes of {counts['models']} models; verdict rules {rules}, agent lists {agents}"
+            + (f", by which {judged:,} user agent(s) seen before were judged again." if judged else ".")
         )
         outcome.counts = {**counts, "verdict_rules": rules, "agent_lists": agents}
         log.info("%s", outcome.sentence)

@@ -22,6 +22,7 @@ FIGURES = (
     "delivery_activity",
     "delivery_breakdown",
     "delivery_domains",
+    "messages",
     "workflow_windows",
 )
 
