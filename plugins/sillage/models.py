@@ -91,8 +91,8 @@ def build(url: str, run_id: str) -> dict[str, int]:
     """Build every model for `run_id`, the holder of the writer's turn; note in the journal what each model did.
 
     First every user agent that other lists judged is judged by the installed ones: what a build reads of an event is by one
-    set of lists. Gives the counts of models and of agents judged again. Raises ModelError where one failed, WarehouseError where it was the connection (worth
-    another try).
+    set of lists. Gives the counts of models and of agents judged again. Raises ModelError where a model failed,
+    WarehouseError where it was the connection (worth another try).
     """
     lines = _Lines()
     _mark(url, run_id)

@@ -13,6 +13,7 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
 from . import (
+    counting_rules,
     erasure,
     journal,
     landing,
@@ -164,6 +165,8 @@ def publish(run_id: str) -> None:
         )
         outcome.counts = counts
         log.info("%s", outcome.sentence)
+        if notice := counting_rules.notice(warehouse_url()):
+            log.warning("%s", notice)
 
 
 def end(run_id: str) -> None:

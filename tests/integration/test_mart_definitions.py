@@ -95,7 +95,9 @@ def test_every_mart_and_column_says_in_the_database_what_its_contract_says(lande
     result = transformation.invoke(landed, ["parse", "--no-write-json"], lambda event: None)
     nodes = {node.name: node for node in result.result.nodes.values() if node.schema == "marts"}
     wanted = {(name, ""): node.description for name, node in nodes.items()}
-    wanted |= {(name, column.name): column.description for name, node in nodes.items() for column in node.columns.values()}
+    wanted |= {
+        (name, column.name): column.description for name, node in nodes.items() for column in node.columns.values()
+    }
     found = comments(landed)
     assert found == wanted
     assert nodes.keys() == CONTRACT.keys() and all(found.values())
@@ -147,7 +149,9 @@ def test_a_view_of_an_older_version_gets_its_columns_in_their_order_and_its_read
 
 
 def test_an_operators_own_view_of_an_older_mart_keeps_working(landed: str, ddl: str, tmp_path: Path) -> None:
-    execute(landed, OLDER, "create schema analyst; create view analyst.events as select * from marts.recipient_tracking")
+    execute(
+        landed, OLDER, "create schema analyst; create view analyst.events as select * from marts.recipient_tracking"
+    )
     run_hours(landed, tmp_path, NEXT)
     found = columns_of(landed, "recipient_tracking")
     assert found[:4] == ["event_id", "delivery_id", "recipient_id", "is_repeat"]

@@ -105,7 +105,9 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 def verdicts(url: str) -> dict[str, str]:
     return {
         row["recipient_id"]: row["verdict"]
-        for row in hours.rows(url, "select recipient_id, verdict from marts.recipient_tracking where event_type = 'click'")
+        for row in hours.rows(
+            url, "select recipient_id, verdict from marts.recipient_tracking where event_type = 'click'"
+        )
     }
 
 

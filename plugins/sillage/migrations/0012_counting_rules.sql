@@ -1,6 +1,6 @@
--- By which rules of counting a run published (dbt var counting_rules_version); rules 1 are those before there were versions.
+-- By which rules of counting a run counted (counting_rules.py); rules 1 are those before there were versions.
 alter table ops.run add column counting_rules integer;
-comment on column ops.run.counting_rules is 'Version of the counting rules by which the run published; null until it has published.';
+comment on column ops.run.counting_rules is 'Version of the counting rules that the run followed; null where it failed before there were versions.';
 update ops.run set counting_rules = 1 where state = 'published';
 
 -- Whether other lists than the installed ones judged an agent is asked by every run.

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from ... import counting_rules
 from ...queries import workflow
 from ...queries.reader import Reader
 from .. import airflow_state, csv_export, state
@@ -36,6 +37,8 @@ def overview(request: Request) -> Response:
             "sources": workflow.freshness_of_sources(cursor, end),
             "runs": workflow.runs(cursor),
             "chosen": _chosen(cursor, request),
+            "outdated": counting_rules.outdated(cursor),
+            "rules": counting_rules.VERSION,
         }
     lag = datetime.now(UTC) - last if last else None
     return page(
