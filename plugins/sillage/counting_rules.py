@@ -71,7 +71,7 @@ def outdated(cursor: Any) -> Outdated | None:
         select min(rules), max(ended_at) from published as old
         where rules < %(version)s and not exists (
             select from published as later join ops.recompute as asked using (run_id)
-            where asked.delivery_id is null and later.rules >= %(version)s and later.started_at >= old.ended_at
+            where asked.delivery_id is null and later.started_at >= old.ended_at
         )
         """,
         {"version": VERSION},

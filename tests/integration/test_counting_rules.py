@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import subprocess
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ from canonical import EIGHT, event
 from hours import rows, run_hours, write_file
 from sillage import __main__ as command_line
 from sillage import counting_rules, journal, landing, models, settings, stages, warehouse
+from sillage.queries.reader import Reader
+from sillage.tabs import guard
 from sillage.window import HOUR, Window
+from tabs_client import client_of
 
 
 def window(index: int) -> Window:
@@ -90,12 +94,13 @@ def test_rules_that_read_nothing_anew_ask_for_a_recompute_alone(older: str, monk
     assert found and (found.rules, conf_of(found.command)) == (2, {"recompute": "all"})
 
 
-def test_a_recompute_by_rules_that_are_old_by_now_is_none(
+def test_what_was_recomputed_is_of_the_rules_of_that_run(
     older: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_hours(older, tmp_path, window(2), recompute=journal.EVERYTHING)
     monkeypatch.setattr(counting_rules, "VERSION", 3)
-    assert outdated(older)
+    found = outdated(older)
+    assert found and (found.rules, conf_of(found.command)) == (2, {"recompute": "all"})
 
 
 def test_a_warehouse_that_is_not_migrated_yet_is_one_of_rules_1(older: str) -> None:
@@ -151,3 +156,19 @@ def test_the_log_of_a_run_and_make_status_tell(
     monkeypatch.setattr("sys.argv", ["sillage", "status"])
     command_line.main()
     assert told in capsys.readouterr().out
+
+
+def test_check_tracking_tells_in_the_language_of_the_browser(older: str, reader_passwords: dict[str, str]) -> None:
+    login = older.replace("sillage:", "tabs_reader:", 1)
+    reader = Reader(login.replace(reader_passwords["sillage"], reader_passwords["tabs_reader"], 1))
+    client = client_of(reader, guard.Rights(True, True))
+    found = outdated(older)
+    assert found
+    try:
+        for language, words in (("en", "were counted by rules 1"), ("fr", "ont été comptés selon les règles 1")):
+            text = unescape(client.get("/flow/tracking/workflow", headers={"accept-language": language}).text)
+            assert words in text and found.command in text
+        execute(older, f"update ops.run set counting_rules = {counting_rules.VERSION}")
+        assert "counted by rules" not in client.get("/flow/tracking/workflow").text
+    finally:
+        reader.close()
