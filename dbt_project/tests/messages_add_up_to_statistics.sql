@@ -1,4 +1,5 @@
--- The messages of a delivery add up to its statistics, and those with a status of a failure are as many as failed and were not delivered.
+-- The messages of a delivery add up to its statistics; those with the status of a bounce
+-- are those that bounced and were not delivered.
 {% set sums = ['open_count', 'click_count', 'human_open_count', 'human_click_count'] %}
 {% set counts = {
     'delivered_count': "status = 'delivered'",
@@ -20,7 +21,8 @@ with messages as (
         sum(case when {{ condition }} then 1 else 0 end) as {{ name }},
         {% endfor -%}
         sum(case when status in ('hard_bounce', 'soft_bounce') then 1 else 0 end) as failed_count,
-        sum(case when (is_hard_bounce or is_soft_bounce) and delivered_at is null then 1 else 0 end) as undelivered_count
+        sum(case when (is_hard_bounce or is_soft_bounce) and delivered_at is null then 1 else 0 end)
+            as undelivered_count
     from {{ ref('messages') }}
     group by delivery_id
 

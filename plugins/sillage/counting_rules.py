@@ -9,11 +9,11 @@ from typing import Any
 
 from . import warehouse
 
-# Raised with every change of what a record means or of how events are counted (landing, staging, intermediate): a run notes
-# it in ops.run. What each version changed stands in docs/operations.md, "When the rules of counting change".
+# Raised with every change of what a record means or of how events are counted (landing, staging, intermediate): a run
+# notes it in ops.run. What each version changed stands in docs/operations.md, "When the rules of counting change".
 VERSION = 2
-# The newest version that reads records differently. A recompute starts from the events of the store, which are as they were
-# read, so figures of older rules are right only once their hours have run again too.
+# The newest version that reads records differently. A recompute starts from the events of the store, which are as they
+# were read, so figures of older rules are right only once their hours have run again too.
 READS_ANEW = 2
 
 # A window of a million records takes half a minute where nothing else runs (bench/window.py), a recompute no longer.
@@ -47,9 +47,9 @@ class Outdated:
         minutes = max(round(self.seconds / 60), 1)
         again = " Begin the window after hours whose files are gone from the landing zone." if self.first_hour else ""
         return (
-            f"Figures published before {self.until:%Y-%m-%d %H:%M} UTC were counted by rules {self.rules}, and rules {VERSION} are in"
-            f' force: run `{self.command}` once (takes about {minutes} minute(s)).{again} docs/operations.md, "When the rules of'
-            ' counting change", says what changed.'
+            f"Figures published before {self.until:%Y-%m-%d %H:%M} UTC were counted by rules {self.rules}, and rules"
+            f" {VERSION} are in force: run `{self.command}` once (takes about {minutes} minute(s)).{again}"
+            ' docs/operations.md, "When the rules of counting change", says what changed.'
         )
 
 
@@ -86,7 +86,7 @@ def outdated(cursor: Any) -> Outdated | None:
 
 
 def notice(url: str) -> str | None:
-    """The sentence that tells the operator of figures of older rules in the warehouse at `url`; None where there are none."""
+    """What the operator is told of figures of older rules in the warehouse at `url`; None where there are none."""
     with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
         found = outdated(cursor)
     return str(found) if found else None

@@ -10,8 +10,9 @@ with messages as (
             recipient_id,
             min(message_id) as message_id,
             max(recipient_domain) as recipient_domain,
-            {{ first_in_group('reason', 'occurred_at desc, event_type, reason', "event_type in ('hard_bounce', 'soft_bounce')") }}
-                as bounce_reason,
+            {{ first_in_group(
+                'reason', 'occurred_at desc, event_type, reason', "event_type in ('hard_bounce', 'soft_bounce')"
+            ) }} as bounce_reason,
             {{ first_in_group('reason', 'occurred_at desc, reason', "event_type = 'rejected'") }} as rejection_reason,
             {% for name in ['open_count', 'click_count'] -%}
             {%- set sum = event_sums()[name] -%}
