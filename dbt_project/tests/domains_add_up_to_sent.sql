@@ -1,7 +1,7 @@
 -- What became of a delivery's domains adds up to what became of the delivery; the catalog may know of more targets than the events.
 {% set names = [
     'delivered_count', 'hard_bounce_count', 'soft_bounce_count', 'complaint_count', 'recipient_open_count', 'recipient_click_count',
-    'opt_out_count'
+    'human_recipient_open_count', 'human_recipient_click_count', 'opt_out_count'
 ] %}
 
 with domains as (

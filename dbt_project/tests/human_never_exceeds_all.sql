@@ -8,6 +8,8 @@
     'click_positions': ['click_count'],
     'delivery_activity': ['event_count'],
     'delivery_breakdown': ['event_count'],
+    'delivery_domains': ['recipient_open_count', 'recipient_click_count'],
+    'messages': ['open_count', 'click_count'],
 } %}
 
 {% for mart, names in counts.items() -%}

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from . import counting_rules
 from . import settings as settings_module
 from .cli import demonstration, environment, preparation, processes, statistics
 from .cli.airflow_api import AirflowApi, ApiError, NoAnswerError
@@ -112,6 +113,8 @@ def status(chosen: Settings, _: argparse.Namespace) -> int:
     if server is None or server.pid():
         url = chosen.warehouse_url or _owner_url(chosen)
         print(statistics.published(url))
+        if notice := counting_rules.notice(url):
+            print(notice)
     return 0
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
 
+from . import counting_rules
 from .privacy import hide_addresses
 from .window import Window
 
@@ -21,13 +22,13 @@ class NotTheWriterError(RuntimeError):
 def begin_run(cursor: Cursor, run_id: str, window: Window, recompute: str | None = None) -> None:
     """Note that `run_id` works on `window`, and recomputes one delivery (its id), all (EVERYTHING) or none.
 
-    A run that is tried again begins anew.
+    A run that is tried again begins anew. It counts by the rules in force.
     """
     cursor.execute(
-        "insert into ops.run (run_id, window_start, window_end, state) values (%s, %s, %s, 'running')"
+        "insert into ops.run (run_id, window_start, window_end, state, counting_rules) values (%s, %s, %s, 'running', %s)"
         " on conflict (run_id) do update set window_start = excluded.window_start, window_end = excluded.window_end,"
-        " state = 'running', started_at = now(), ended_at = null, message = null",
-        (run_id, window.start, window.end),
+        " state = 'running', started_at = now(), ended_at = null, message = null, counting_rules = excluded.counting_rules",
+        (run_id, window.start, window.end, counting_rules.VERSION),
     )
     cursor.execute("delete from ops.run_window where run_id = %s", (run_id,))
     cursor.execute("delete from ops.recompute where run_id = %s", (run_id,))

@@ -17,7 +17,7 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
-from . import journal, transformation, warehouse
+from . import journal, transformation, user_agents, warehouse
 from .privacy import hide_addresses
 
 log = logging.getLogger(__name__)
@@ -90,11 +90,14 @@ def parse(url: str) -> Path:
 def build(url: str, run_id: str) -> dict[str, int]:
     """Build every model for `run_id`, the holder of the writer's turn; note in the journal what each model did.
 
-    Gives the count of models. Raises ModelError where one failed, WarehouseError where it was the connection (worth
-    another try).
+    First every user agent that other lists judged is judged by the installed ones: what a build reads of an event is by one
+    set of lists. Gives the counts of models and of agents judged again. Raises ModelError where a model failed,
+    WarehouseError where it was the connection (worth another try).
     """
     lines = _Lines()
     _mark(url, run_id)
+    with warehouse.connect(url) as connection:
+        agents = user_agents.refresh(connection)
     # Seeds are an operator's data and may have changed. Tests are left out: on a run's changes the same relations are
     # checked by Great Expectations before publishing, and dbt's tests read whole marts, so that an hour would cost the history.
     # --no-write-json: the manifest in the target folder is Airflow's to read at any moment.
@@ -119,7 +122,7 @@ def build(url: str, run_id: str) -> dict[str, int]:
             _note(cursor, run_id, outcome, lines.of(outcome.node.unique_id))
     if not result.success:
         raise _failure(result)
-    return {"models": len(done)}
+    return {"models": len(done), "agents_judged_again": agents}
 
 
 def is_built(url: str, run_id: str) -> bool:

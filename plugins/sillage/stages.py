@@ -13,6 +13,7 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
 from . import (
+    counting_rules,
     erasure,
     journal,
     landing,
@@ -136,8 +137,10 @@ def build(run_id: str) -> None:
     with _recorded(run_id, models.BUILD_STAGE) as outcome:
         counts = _sparing_late_hours(run_id, models.BUILD_STAGE, lambda: models.build(warehouse_url(), run_id))
         rules, agents = verdict_rules.version(), user_agents.lists_version()
+        judged = counts["agents_judged_again"]
         outcome.sentence = (
-            f"Built the changes of {counts['models']} models; verdict rules {rules}, agent lists {agents}."
+            f"Built the changes of {counts['models']} models; verdict rules {rules}, agent lists {agents}"
+            + (f", by which {judged:,} user agent(s) seen before were judged again." if judged else ".")
         )
         outcome.counts = {**counts, "verdict_rules": rules, "agent_lists": agents}
         log.info("%s", outcome.sentence)
@@ -194,6 +197,8 @@ def publish(run_id: str) -> None:
         )
         outcome.counts = counts
         log.info("%s", outcome.sentence)
+        if notice := counting_rules.notice(warehouse_url()):
+            log.warning("%s", notice)
 
 
 def end(run_id: str) -> None:

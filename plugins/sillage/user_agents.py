@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from . import __version__
+from . import __version__, warehouse
 
 UNKNOWN = "unknown"
 RULES = Path(__file__).with_name("user_agent_rules.yml")
@@ -84,24 +85,34 @@ def identify(cursor: Cursor, user_agents: Iterable[str]) -> int:
     return added
 
 
-def refresh(cursor: Cursor) -> int:
+def refresh(connection: Connection) -> int:
     """Classify again every row of raw.user_agent that other lists than the installed ones judged; gives how many.
 
-    Runs in the caller's transaction, in batches by key. first_seen_at stays.
+    In batches by key, each in a transaction of its own: a run that is killed goes on where it was. first_seen_at stays.
     """
     version, last, refreshed = lists_version(), UUID(int=0), 0
-    while True:
+    with warehouse.transaction(connection) as cursor:
+        # By index, so that an hour without new lists does not read all agents.
         cursor.execute(
-            "select user_agent_key::text, user_agent from raw.user_agent"
-            " where lists_version <> %s and user_agent_key >= %s::uuid order by user_agent_key limit %s",
-            (version, str(last), BATCH),
+            "select exists (select from raw.user_agent where lists_version < %(version)s)"
+            " or exists (select from raw.user_agent where lists_version > %(version)s)",
+            {"version": version},
         )
-        rows = cursor.fetchall()
-        if not rows:
-            return refreshed
-        _update(cursor, dict(rows))
+        is_outdated = cursor.fetchone() == (True,)
+    while is_outdated:
+        with warehouse.transaction(connection) as cursor:
+            cursor.execute(
+                "select user_agent_key::text, user_agent from raw.user_agent"
+                " where lists_version <> %s and user_agent_key >= %s::uuid order by user_agent_key limit %s",
+                (version, str(last), BATCH),
+            )
+            rows = cursor.fetchall()
+            if not rows:
+                break
+            _update(cursor, dict(rows))
         refreshed += len(rows)
         last = UUID(rows[-1][0])
+    return refreshed
 
 
 def _insert(cursor: Cursor, agents: dict[str, str]) -> int:

@@ -81,9 +81,10 @@ insert into audit.delivery_breakdown values ('d1', 'click', 'mobile', 2, 1, 2);
 
 create table audit.delivery_domains (
     delivery_id text, recipient_domain text, targeted_count bigint, delivered_count bigint, hard_bounce_count bigint,
-    soft_bounce_count bigint, complaint_count bigint, recipient_open_count bigint, recipient_click_count bigint, opt_out_count bigint);
+    soft_bounce_count bigint, complaint_count bigint, recipient_open_count bigint, human_recipient_open_count bigint,
+    recipient_click_count bigint, human_recipient_click_count bigint, opt_out_count bigint);
 insert into audit.delivery_domains values
-('d1', 'example.org', 10, 8, 0, 0, 0, 2, 1, 1), ('d2', 'example.org', 5, 5, 0, 0, 0, 0, 0, 0);
+('d1', 'example.org', 10, 8, 0, 0, 0, 2, 0, 1, 0, 1), ('d2', 'example.org', 5, 5, 0, 0, 0, 0, 0, 0, 0, 0);
 
 create table audit.workflow_windows (
     window_start timestamptz, window_end timestamptz, record_count bigint, event_count bigint, duplicate_count bigint,

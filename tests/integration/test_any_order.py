@@ -48,8 +48,11 @@ canonical = st.fixed_dictionaries(
     {
         "event_type": st.sampled_from(
             [
+                "targeted",
                 "sent",
                 "delivered",
+                "deferred",
+                "bounce",
                 "bounce",
                 "complaint",
                 "open",
@@ -86,6 +89,7 @@ sendgrid = st.fixed_dictionaries(
             [
                 "processed",
                 "delivered",
+                "deferred",
                 "bounce",
                 "dropped",
                 "open",
@@ -260,6 +264,7 @@ UNTOLD = {
     },
     "delivery_statistics": {"withheld_open_count", "as_of"},
     "click_positions": {"link_id", "url", "label"},
+    "messages": {"bounce_reason"},
     "workflow_windows": {"published_at", "event_count", "duplicate_count"},
 }
 

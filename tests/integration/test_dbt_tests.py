@@ -57,7 +57,8 @@ FAULTS: dict[str, list[tuple[str, tuple[str, ...] | None]]] = {
         ("marts.delivery_statistics", (*ACTED, *(f"human_{name}" for name in ACTED), "pixel_open_count", "recipient_click_count")),
     ],
     "domains_add_up_to_sent": [
-        ("marts.delivery_domains", ("targeted_count", *SENT, "recipient_open_count", "recipient_click_count", "opt_out_count")),
+        ("marts.delivery_domains", ("targeted_count", *SENT, "recipient_open_count", "recipient_click_count", "opt_out_count",
+                                    "human_recipient_open_count", "human_recipient_click_count")),
         ("marts.delivery_domains", None),
         ("marts.delivery_statistics", SENT),
     ],
@@ -67,6 +68,13 @@ FAULTS: dict[str, list[tuple[str, tuple[str, ...] | None]]] = {
         ("marts.click_positions", ("human_click_count",)),
         ("marts.delivery_activity", ("human_event_count",)),
         ("marts.delivery_breakdown", ("human_event_count",)),
+        ("marts.delivery_domains", ("human_recipient_open_count", "human_recipient_click_count")),
+        ("marts.messages", ("human_open_count", "human_click_count")),
+    ],
+    "messages_add_up_to_statistics": [
+        ("marts.messages", ("open_count", "click_count", "human_open_count", "human_click_count")),
+        ("marts.messages", None),
+        ("marts.delivery_statistics", (*SENT, "pixel_open_count", "recipient_click_count")),
     ],
     "records_add_up_in_every_window": [
         ("marts.workflow_windows", ("record_count", "event_count", "duplicate_count", "other_count", "rejected_count")),

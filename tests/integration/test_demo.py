@@ -23,7 +23,7 @@ UNTIL = datetime(2026, 1, 4, tzinfo=UTC)
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 MARTS = (
     "deliveries", "recipients", "links", "recipient_tracking", "delivery_statistics", "url_clicks", "click_positions",
-    "delivery_activity", "delivery_breakdown", "delivery_domains", "workflow_windows",
+    "delivery_activity", "delivery_breakdown", "delivery_domains", "messages", "workflow_windows",
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ FIGURES = (
     "delivery_activity",
     "delivery_breakdown",
     "delivery_domains",
+    "messages",
     "workflow_windows",
 )
 

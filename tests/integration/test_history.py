@@ -16,7 +16,7 @@ BENCH = Path(__file__).resolve().parents[2] / "bench"
 EVENTS = 12_000
 RECOUNTED = (
     "delivery_statistics", "url_clicks", "click_positions", "delivery_activity", "delivery_breakdown", "delivery_domains",
-    "recipient_tracking", "recipients", "links", "deliveries",
+    "recipient_tracking", "messages", "recipients", "links", "deliveries",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ NAMES = (
     "delivery_activity",
     "delivery_breakdown",
     "delivery_domains",
+    "messages",
     "recipient_tracking",
     "recipients",
     "workflow_windows",

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import psycopg2
 import pytest
+import yaml
 
-from sillage import user_agents, warehouse
+import hours
+from canonical import EIGHT, event
+from sillage import journal, landing, stages, user_agents, warehouse
+from sillage.window import HOUR, Window
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148"
 PROXY = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
@@ -71,9 +78,84 @@ def test_refresh_judges_again_what_other_lists_judged_and_only_that(
             "update raw.user_agent set lists_version = 'older', agent_kind = 'crawler', device_type = 'tv',"
             " browser_family = 'wrong' where user_agent <> ''"
         )
-        assert user_agents.refresh(cursor) == len(AGENTS) - 1
-        assert user_agents.refresh(cursor) == 0
+    with warehouse.connect(warehouse_url) as connection:
+        assert user_agents.refresh(connection) == len(AGENTS) - 1
+        assert user_agents.refresh(connection) == 0
     assert rows(warehouse_url) == before
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
+    """Installs lists that also know a library by a pattern, as an upgrade would; gives their version."""
+
+    def choose(pattern: str) -> str:
+        rules = yaml.safe_load(user_agents.RULES.read_text())
+        rules["libraries"].append({"pattern": pattern, "name": "Acme", "reason": "a test"})
+        file = tmp_path / "user_agent_rules.yml"
+        file.write_text(yaml.safe_dump(rules))
+        monkeypatch.setattr(user_agents, "RULES", file)
+        user_agents._installed.cache_clear()
+        return user_agents.lists_version()
+
+    yield choose
+    monkeypatch.undo()
+    user_agents._installed.cache_clear()
+
+
+def verdicts(url: str) -> dict[str, str]:
+    return {
+        row["recipient_id"]: row["verdict"]
+        for row in hours.rows(
+            url, "select recipient_id, verdict from marts.recipient_tracking where event_type = 'click'"
+        )
+    }
+
+
+def window(index: int) -> Window:
+    return Window(EIGHT + index * HOUR, EIGHT + (index + 1) * HOUR)
+
+
+def land_clicks_of_a_sweeper(url: str, zone: Path) -> None:
+    clicks = [event("click", 40, recipient_id=name, user_agent="AcmeSweeper/1") for name in ("touched", "left")]
+    hours.write_file(zone, "canonical", EIGHT, "clicks.jsonl", clicks)
+    hours.run_hours(url, zone, window(0))
+    assert verdicts(url) == {"touched": "human", "left": "human"}
+    hours.write_file(zone, "canonical", EIGHT + HOUR, "open.jsonl", [event("open", 3700, recipient_id="touched")])
+
+
+def test_new_lists_reach_the_agents_of_touched_messages_and_a_recompute_the_others(
+    warehouse_url: str, tmp_path: Path, install: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(user_agents, "BATCH", 1)
+    land_clicks_of_a_sweeper(warehouse_url, tmp_path)
+    version = install("^AcmeSweeper")
+    hours.run_hours(warehouse_url, tmp_path, window(1))
+    assert verdicts(warehouse_url) == {"touched": "bot", "left": "human"}
+    assert {row[6] for row in rows(warehouse_url)} == {version} and len(rows(warehouse_url)) == 2
+    hours.run_hours(warehouse_url, tmp_path, window(2), recompute=journal.EVERYTHING)
+    assert verdicts(warehouse_url) == {"touched": "bot", "left": "bot"}
+
+
+def test_the_journal_tells_how_many_agents_a_run_judged_again(
+    warehouse_url: str, tmp_path: Path, install: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SILLAGE_WAREHOUSE_URL", warehouse_url)
+    land_clicks_of_a_sweeper(warehouse_url, tmp_path)
+    version = install("^AcmeSweeper")
+    with warehouse.connect(warehouse_url) as connection, warehouse.transaction(connection) as cursor:
+        journal.take_turn(cursor, "r")
+        journal.begin_run(cursor, "r", window(1), None)
+    landing.land(warehouse_url, str(tmp_path), "r", window(1))
+    stages.build("r")
+    stages.build("r")
+    first, second = hours.rows(
+        warehouse_url,
+        "select message, counts -> 'agents_judged_again' as judged from ops.journal"
+        " where stage = 'build' and state = 'succeeded' order by entry_id",
+    )
+    assert (first["judged"], second["judged"]) == (1, 0)
+    assert f"agent lists {version}, by which 1 user agent(s) seen before were judged again." in first["message"]
+    assert "again" not in second["message"]
 
 
 def test_the_table_refuses_a_key_that_is_not_the_agents(warehouse_url: str) -> None:

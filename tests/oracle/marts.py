@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
 from typing import Any
@@ -34,6 +34,7 @@ def all_marts(resolved: Resolved) -> dict[str, list[Row]]:
         "delivery_activity": delivery_activity,
         "delivery_breakdown": delivery_breakdown,
         "delivery_domains": delivery_domains,
+        "messages": messages,
         "workflow_windows": workflow_windows,
     }
     return {name: sorted(make(resolved), key=lambda row: str(list(row.values()))) for name, make in makers.items()}
@@ -96,6 +97,7 @@ def recipient_tracking(resolved: Resolved) -> Iterable[Row]:
             "category": link.get("category"),
             "verdict": event.verdict,
             "verdict_reason": event.verdict_reason,
+            "is_human": event.verdict in HUMAN,
             "device_type": agent[0],
             "os_family": agent[1],
             "browser_family": agent[2],
@@ -148,10 +150,13 @@ def _sending(events: list[Event], entry: Row) -> Row:
     }
 
 
+def _refusals(events: list[Event]) -> list[Event]:
+    """The temporary failures: an automatic reply is none of a message that was delivered, else it was one."""
+    return _of(events, "soft_bounce") or (_of(events, "auto_reply") if not _of(events, "delivered") else [])
+
+
 def _is_soft_bounced(events: list[Event]) -> bool:
-    # An automatic reply is none of a message that was delivered; without a delivery it was a refusal.
-    temporary = _of(events, "soft_bounce") or (_of(events, "auto_reply") if not _of(events, "delivered") else [])
-    failures = [*_of(events, "hard_bounce"), *temporary]
+    failures = [*_of(events, "hard_bounce"), *_refusals(events)]
     # Of two failures at one moment the permanent one is the last.
     last = max(failures, key=lambda event: (event.at, event.event_type == "hard_bounce"), default=None)
     if last is None or last.event_type == "hard_bounce":
@@ -291,20 +296,61 @@ def delivery_domains(resolved: Resolved) -> Iterable[Row]:
     """One row per delivery and recipient domain."""
     groups = defaultdict(list)
     for events in _messages(resolved.events):
-        # Where the message was sent to, not where its recipient may have moved since.
-        domains = [_domain(event.email) or _catalog_domain(resolved, event.recipient_id) for event in events]
-        groups[events[0].delivery_id, max(filter(None, domains), default="unknown")] += events
+        groups[events[0].delivery_id, _sent_to(resolved, events)] += events
     for (delivery_id, domain), events in groups.items():
         sending = _sending(events, {})
         messages = _messages(list(_tracking(events)))
+        people = _messages(_human(list(_tracking(events))))
         yield {
             "delivery_id": delivery_id,
             "recipient_domain": domain,
             **{name: value for name, value in sending.items() if name != "to_deliver_count"},
             "recipient_open_count": len(messages),
             "recipient_click_count": _messages_with(messages, "click"),
+            "human_recipient_open_count": len(people),
+            "human_recipient_click_count": _messages_with(people, "click"),
             "opt_out_count": len(_of(events, "opt_out")),
         }
+
+
+def messages(resolved: Resolved) -> Iterable[Row]:
+    """One row per message: what became of it, and what was done with it."""
+    for events in _messages(resolved.events):
+        bounces = _of(events, "hard_bounce") + _refusals(events)
+        sent = _of(events, "sent") + _of(events, "delivered")
+        opens, clicks = _looks(events), _of(events, "click")
+        yield {
+            "delivery_id": events[0].delivery_id,
+            "recipient_id": events[0].recipient_id,
+            "message_id": events[0].message_id,
+            "recipient_domain": _sent_to(resolved, events),
+            "status": _became(events),
+            "open_count": len(opens),
+            "click_count": len(clicks),
+            "human_open_count": len(_human(opens)),
+            "human_click_count": len(_human(clicks)),
+            "is_hard_bounce": bool(_of(events, "hard_bounce")),
+            "is_soft_bounce": _is_soft_bounced(events),
+            "is_opted_out": bool(_of(events, "opt_out")),
+            "is_complaint": bool(_of(events, "complaint")),
+            "sent_at": _first(sent),
+            "delivered_at": _first(_of(events, "delivered")),
+            "bounced_at": _last(bounces),
+            "first_opened_at": _first(opens),
+            "last_opened_at": _last(opens),
+            "first_clicked_at": _first(clicks),
+            "last_clicked_at": _last(clicks),
+        }
+
+
+def _became(events: list[Event]) -> str | None:
+    """A delivery stands whatever comes after it; else a failure for good is the last word, then one for now."""
+    for status in ("delivered", "hard_bounce"):
+        if _of(events, status):
+            return status
+    if _is_soft_bounced(events):
+        return "soft_bounce"
+    return next((status for status in ("rejected", "deferred", "sent") if _of(events, status)), None)
 
 
 def workflow_windows(resolved: Resolved) -> Iterable[Row]:
@@ -374,6 +420,14 @@ def _agent(event: Event) -> tuple[str, str, str]:
     return agent.device_type, agent.os_family, agent.browser_family
 
 
+def _first(events: list[Event]) -> datetime | None:
+    return moment(min(event.at for event in events)) if events else None
+
+
+def _last(events: list[Event]) -> datetime | None:
+    return moment(max(event.at for event in events)) if events else None
+
+
 def _addresses(resolved: Resolved) -> dict[str, str]:
     """The address of each recipient: the catalog's, else the first in the alphabet of those that events name."""
     found: dict[str, str] = {}
@@ -384,6 +438,12 @@ def _addresses(resolved: Resolved) -> dict[str, str]:
         if isinstance(entry.get("email"), str) and entry["email"].strip():
             found[recipient_id] = address(entry["email"]) or ""
     return found
+
+
+def _sent_to(resolved: Resolved, events: list[Event]) -> str:
+    """The domain that a message, all its `events`, was sent to, not the one its recipient may have moved to since."""
+    domains = [_domain(event.email) or _catalog_domain(resolved, event.recipient_id) for event in events]
+    return max(filter(None, domains), default="unknown")
 
 
 def _catalog_domain(resolved: Resolved, recipient_id: str) -> str | None:

@@ -121,7 +121,8 @@ def test_no_shipped_asset_reads_or_shows_an_address() -> None:
 
 def test_every_mart_with_figures_has_its_expectations() -> None:
     tables = {asset.table for asset in suites.load(SHIPPED, "marts")}
-    # recipients holds addresses: its key is a constraint, and the outer boundary does not read it.
+    # recipients holds addresses: its key is a constraint, and the outer boundary does not read it. messages counts nothing of its
+    # own: to ask it is to read the event store (dbt_project/tests/messages_add_up_to_statistics.sql does).
     assert tables == {
         f"marts.{name}"
         for name in [

@@ -50,6 +50,7 @@
     {% endcall %}
 
     {% do apply_grants(target_relation, config.get('grants'), should_revoke=True) %}
+    {% do describe(target_relation, model) %}
     {{ run_hooks(post_hooks) }}
     {% do adapter.commit() %}
     {{ return({'relations': [target_relation]}) }}
@@ -89,42 +90,6 @@
         drop view if exists {{ target_relation }} cascade;
         create view {{ target_relation }} as {{ sql }}
     {% endcall %}
-    {{ run_hooks(post_hooks) }}
-    {% do adapter.commit() %}
-    {{ return({'relations': [target_relation]}) }}
-{% endmaterialization %}
-
-
-{#
-  A mart that is a question about published tables (rates, labels, "as of"): a view, so that it always agrees with them.
-  audit.<model> asks the same of the tables as they would look after publishing.
-#}
-{% materialization mart_view, adapter='postgres' %}
-    {%- set target_relation = this.incorporate(type='view') -%}
-    {%- set audit_relation = audit_relation_of(this) -%}
-    {%- set audit_sql = namespace(text=sql) -%}
-    {%- for parent_id in model.depends_on.nodes -%}
-        {%- set parent = graph.nodes.get(parent_id) -%}
-        {%- if parent and parent.config.materialized in ('change_set', 'mart_view') -%}
-            {%- set published = api.Relation.create(database=parent.database, schema=parent.schema, identifier=parent.alias) -%}
-            {%- set audit_sql.text = audit_sql.text | replace(published | string, audit_relation_of(published) | string) -%}
-        {%- endif -%}
-    {%- endfor -%}
-
-    {{ run_hooks(pre_hooks) }}
-    {# Replacing a view takes a lock that waits for its readers, so an unchanged one is left alone. #}
-    {%- set fingerprint = local_md5(sql) -%}
-    {%- set standing = run_query("select obj_description(to_regclass('" ~ target_relation ~ "'), 'pg_class')").columns[0].values()[0] -%}
-    {% if fingerprint != standing %}
-        {% do run_query(get_assert_columns_equivalent(sql) ~ patiently("create or replace view " ~ target_relation ~ " as " ~ sql, target_relation)) %}
-        {% do run_query("comment on view " ~ target_relation ~ " is '" ~ fingerprint ~ "'") %}
-    {% endif %}
-    {% call statement('main') %}
-        {{ session_settings() }}
-        drop view if exists {{ audit_relation }} cascade;
-        create view {{ audit_relation }} as {{ audit_sql.text }};
-    {% endcall %}
-    {% do apply_grants(target_relation, config.get('grants'), should_revoke=True) %}
     {{ run_hooks(post_hooks) }}
     {% do adapter.commit() %}
     {{ return({'relations': [target_relation]}) }}
@@ -214,7 +179,6 @@
             {% for index in node.config.get('indexes', []) -%}
             {{ index_statement(index, target_relation) }};
             {% endfor %}
-            comment on table {{ target_relation }} is '{{ node.description | replace("'", "''") }}';
         {% endcall %}
     {% endif %}
 {% endmacro %}

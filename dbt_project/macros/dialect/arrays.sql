@@ -8,3 +8,10 @@
         else false
     end
 {%- endmacro %}
+
+{# Of the rows of a group where `condition` holds, what `value` is in the first by `order_by`; null where none holds. #}
+{% macro first_in_group(value, order_by, condition) %}{{ return(adapter.dispatch('first_in_group', 'sillage')(value, order_by, condition)) }}{% endmacro %}
+
+{% macro postgres__first_in_group(value, order_by, condition) -%}
+    (array_agg({{ value }} order by {{ order_by }}) filter (where {{ condition }}))[1]
+{%- endmacro %}

@@ -24,6 +24,7 @@ select
     coalesce(events.os_family, 'unknown') as os_family,
     coalesce(events.browser_family, 'unknown') as browser_family,
     events.position,
+    {{ is_human('events.verdict') }} as is_human,
     events.is_repeat,
     events.occurred_at,
     events.window_start as _window_start

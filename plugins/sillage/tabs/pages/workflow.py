@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from ... import counting_rules
 from ...queries import workflow
 from ...queries.reader import Reader
 from .. import airflow_state, csv_export, guard, state
@@ -38,6 +39,8 @@ def overview(request: Request) -> Response:
             "chosen": _chosen(cursor, request),
             "left_aside": workflow.left_aside(cursor),
             "not_read": workflow.not_read(cursor),
+            "outdated": counting_rules.outdated(cursor),
+            "rules": counting_rules.VERSION,
         }
     lag = datetime.now(UTC) - last if last else None
     return page(
