@@ -52,7 +52,9 @@ def test_late_hours_that_reach_beyond_the_raw_records_are_refused_by_both_names(
     if not is_refused:
         assert load(given).late_hours == (hours or 48)
         return
-    with pytest.raises(SettingError, match=r"SILLAGE_LATE_HOURS is \d+ and SILLAGE_RAW_DAYS is \d+.*: write at most") as told:
+    with pytest.raises(
+        SettingError, match=r"SILLAGE_LATE_HOURS is \d+ and SILLAGE_RAW_DAYS is \d+.*: write at most"
+    ) as told:
         load(given)
     # What the sentence says is right: both ways out are taken.
     most, least = re.findall(r"at (?:most|least) (\d+)", str(told.value))
