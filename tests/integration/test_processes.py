@@ -19,8 +19,8 @@ STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"
 )
 # Leaves a child in a session of its own and ends, as a killed scheduler leaves its workers.
-# A child that writes a title over its environment, as Airflow's workers do: the mark cannot be read any more.
-RENAMED = f"import setproctitle; setproctitle.setproctitle('airflow worker -- idle' + ' ' * 20000); {STUBBORN}"
+# A child that writes a title over its environment and lets nobody look into it, as Airflow's workers do (PR_SET_DUMPABLE).
+RENAMED = f"import ctypes, sys; sys.platform == 'linux' and ctypes.CDLL(None).prctl(4, 0); import setproctitle; setproctitle.setproctitle('airflow worker -- idle' + ' ' * 20000); {STUBBORN}"
 FORKING = """
 import os, signal, time
 if os.fork() == 0:
@@ -73,9 +73,17 @@ def test_an_orphan_whose_parent_is_gone_is_found_and_ended(home: Path, monkeypat
     assert not psutil.pid_exists(orphan.pid) or orphan.status() == psutil.STATUS_ZOMBIE
 
 
+def refuse(process: psutil.Process) -> str:
+    raise psutil.AccessDenied(process.pid)
+
+
+@pytest.mark.parametrize("is_root", [True, False])
 def test_workers_that_wrote_over_their_environment_are_ended_after_their_scheduler_was_killed(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, monkeypatch: pytest.MonkeyPatch, is_root: bool
 ) -> None:
+    if not is_root:
+        # What an ordinary user is told of a process that is closed so; root is not refused.
+        monkeypatch.setattr(psutil.Process, "exe", refuse)
     monkeypatch.setattr(processes, "ORPHAN_TERM_SECONDS", 0.5)
     (home / "logs").mkdir()
     forking = FORKING.format(renamed=RENAMED.replace("\n", "\n    "))

@@ -225,6 +225,8 @@ def _parse_dbt_project(house: House, say: Say) -> None:
     if target.exists() and target.stat().st_mtime >= newest:
         return
     say("Parsing the dbt project.")
+    # As the tasks have them: in this process dbt would put its log into the checkout.
+    os.environ.update({name: value for name, value in house.environment.items() if name.startswith("DBT_")})
     models.parse(house.warehouse_url)
     os.utime(target)
 

@@ -189,15 +189,24 @@ def fingerprint_of(environment: Mapping[str, str]) -> str:
 
 
 def _in_sessions(sessions: Mapping[int, float]) -> Iterator[psutil.Process]:
-    """The processes in `sessions` (number, and when it began). Only Pythons: what they start carries the mark."""
-    ours = os.path.realpath(sys.executable)
+    """The processes in `sessions` (number, and when it began), as far as they are this user's."""
     for process in psutil.process_iter():
         try:
             began = sessions.get(os.getsid(process.pid))
-            if began is not None and process.create_time() > began - 1 and os.path.realpath(process.exe()) == ours:
+            if began is None or process.create_time() < began - 1 or process.uids().real != os.getuid():
+                continue
+            if _may_be_python(process):
                 yield process
         except (psutil.Error, OSError):
             continue
+
+
+def _may_be_python(process: psutil.Process) -> bool:
+    """Whether it runs our Python; what is started from there carries the mark. Airflow's workers do not let even their user look."""
+    try:
+        return os.path.realpath(process.exe()) == os.path.realpath(sys.executable)
+    except psutil.AccessDenied:
+        return True
 
 
 def _end(roots: list[psutil.Process], seconds: float | None = None, *, with_children: bool = True) -> int:
