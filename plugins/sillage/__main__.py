@@ -122,11 +122,18 @@ def down(chosen: Settings, _: argparse.Namespace) -> int:
 
 def status(chosen: Settings, _: argparse.Namespace) -> int:
     """Which part runs, and which hour was published last; fails, and says what to do, where a part is down."""
-    lines, problems = state.told(chosen)
-    print("\n".join(shown(line) for line in lines))
+    lines, stopped = state.parts(chosen)
+    print("\n".join(lines), flush=True)
     if not was_started(chosen):
         print(NOTHING_STARTED)
         return 0
+    problems = []
+    if "postgres" not in stopped:
+        try:
+            print(state.published(chosen), flush=True)
+        except WarehouseError as error:
+            problems.append(str(error))
+    problems += state.trouble(chosen, stopped)
     for problem in problems:
         complain(problem)
     return 1 if problems else 0

@@ -20,7 +20,10 @@ STUBBORN = (
 )
 # Leaves a child in a session of its own and ends, as a killed scheduler leaves its workers.
 # A child that writes a title over its environment and lets nobody look into it, as Airflow's workers do (PR_SET_DUMPABLE).
-RENAMED = f"import ctypes, sys; sys.platform == 'linux' and ctypes.CDLL(None).prctl(4, 0); import setproctitle; setproctitle.setproctitle('airflow worker -- idle' + ' ' * 20000); {STUBBORN}"
+RENAMED = (
+    "import ctypes, sys; sys.platform == 'linux' and ctypes.CDLL(None).prctl(4, 0);"
+    f" import setproctitle; setproctitle.setproctitle('airflow worker -- idle' + ' ' * 20000); {STUBBORN}"
+)
 FORKING = """
 import os, signal, time
 if os.fork() == 0:

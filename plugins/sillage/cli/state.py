@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import psycopg2
+import time
 
 from .. import warehouse
 from ..settings import Settings
@@ -14,45 +14,47 @@ from .terminal import say
 
 # As Airflow's health calls the components; its API server tells, so it has no entry of its own.
 REPORTED = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
+# On a machine that is short of cores the API server's first answers take half a minute, which is no fault.
+ANSWER_SECONDS = 90
 
 
-def told(settings: Settings) -> tuple[list[str], list[str]]:
-    """A line for each part and one for the hours published; and a sentence for each thing that is wrong, with what to do."""
-    is_external, is_new = bool(settings.warehouse_url), not was_started(settings)
-    server = None if is_external or is_new else preparation.embedded_server(settings)
-    noted = supervisor.told(settings.home)
-    lines, stopped, problems = [], [], []
+def parts(settings: Settings) -> tuple[list[str], list[str]]:
+    """A line for each part, running or not, and the names of those that do not run."""
+    is_external, noted = bool(settings.warehouse_url), supervisor.told(settings.home)
+    server = preparation.embedded_server(settings) if was_started(settings) else None
+    lines, stopped = [], []
     if is_external:
         lines.append(_line("postgres", "external", "SILLAGE_WAREHOUSE_URL"))
     else:
         pid = server.pid() if server else None
-        where = f"127.0.0.1:{server.port}{_history(noted, 'postgres')}, log {server.log}" if server else ""
+        where = f"127.0.0.1:{server.port}, log {server.log}{_history(noted, 'postgres')}" if server else ""
         lines.append(_line("postgres", pid, where))
         stopped += [] if pid else ["postgres"]
     for name in (processes.SUPERVISOR, *processes.COMPONENTS):
         pid = processes.running(settings.home, name)
         lines.append(_line(name, pid, f"log {processes.log_of(settings.home, name)}{_history(noted, name)}"))
         stopped += [] if pid else [name]
-    if is_new:
-        return lines, []
+    return lines, stopped
+
+
+def published(settings: Settings) -> str:
+    """One sentence about the hours published. Raises WarehouseError where the warehouse is away or a newer Sillage's."""
+    warehouse.assert_not_newer(owner_url(settings))
+    return statistics.published(owner_url(settings))
+
+
+def trouble(settings: Settings, stopped: list[str]) -> list[str]:
+    """A sentence for each thing that is wrong, with what to do; `stopped` names the parts that do not run."""
+    problems, noted = [], supervisor.told(settings.home)
     if stopped:
         is_watched = processes.SUPERVISOR not in stopped and not any(
             noted.get(name, {}).get("has_given_up") for name in stopped
         )
-        problems.append(
-            f"Not running: {', '.join(stopped)}. "
-            + ("The supervisor starts it again within a minute" if is_watched else "`make up` starts what is missing")
-            + "; the logs named above say why it ended."
-        )
+        what = "The supervisor starts it again within a minute" if is_watched else "`make up` starts what is missing"
+        problems.append(f"Not running: {', '.join(stopped)}. {what}; the logs named above say why it ended.")
     if "api-server" not in stopped:
         problems += _silent(settings, [name for name in REPORTED if name not in stopped])
-    if "postgres" not in stopped:
-        try:
-            warehouse.assert_not_newer(owner_url(settings))
-            lines.append(statistics.published(owner_url(settings)))
-        except (warehouse.WarehouseError, psycopg2.Error) as error:
-            problems.append(str(error).strip())
-    return lines, problems
+    return problems
 
 
 def api_of(settings: Settings) -> AirflowApi:
@@ -80,9 +82,9 @@ def owner_url(settings: Settings) -> str:
 
 def _silent(settings: Settings, names: list[str]) -> list[str]:
     """A sentence about processes that are there and give no sign of life."""
-    api = api_of(settings)
-    # On a machine that is short of cores one answer may take long, and that is no fault.
-    health = api.health() or api.health() or api.health()
+    api, until = api_of(settings), time.monotonic() + ANSWER_SECONDS
+    while not (health := api.health()) and time.monotonic() < until:
+        time.sleep(1)
     if not health:
         silent, what = ["api-server"], f"does not answer on 127.0.0.1:{settings.port}"
     else:
@@ -90,7 +92,7 @@ def _silent(settings: Settings, names: list[str]) -> list[str]:
     if not silent:
         return []
     return [
-        f"{', '.join(silent)} {what}: wait half a minute after a start; where that does not help, `make down` and `make up`"
+        f"{', '.join(silent)} {what}: wait a minute after a start; where that does not help, `make down` and `make up`"
         " start everything anew."
     ]
 
