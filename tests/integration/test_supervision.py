@@ -72,6 +72,10 @@ def machine() -> Iterator[Machine]:
         made.sillage("down")
 
 
+def living(processes_of: list[psutil.Process]) -> list[psutil.Process]:
+    return [process for process in processes_of if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
 def until(is_so: Callable[[], object]) -> None:
     end = time.monotonic() + PATIENCE
     while not is_so():
@@ -150,7 +154,7 @@ def test_a_component_that_is_killed_comes_back_without_a_hand(machine: Machine, 
     family[0].kill()
     until(lambda: machine.pid(name) not in (None, family[0].pid))
     until(lambda: machine.sillage("status").returncode == 0)
-    assert [process.pid for process in family if process.is_running()] == [], "what it left behind is ended"
+    assert living(family) == [], "what it left behind is ended"
     line = next(line for line in machine.sillage("status").stdout.splitlines() if line.startswith(name))
     assert "times started again: 1, last at 20" in line
     assert f"{name} is started again." in processes.log_of(machine.home / "state", processes.SUPERVISOR).read_text()
@@ -169,16 +173,14 @@ def test_nothing_is_left_after_the_supervisor_and_the_scheduler_were_killed_and_
     for name in (processes.SUPERVISOR, "scheduler"):
         os.kill(machine.pid(name) or 0, signal.SIGKILL)
     until(lambda: machine.pid("scheduler") is None)
-    workers = [
-        process for process in families if process.is_running() and "LocalExecutor" in " ".join(process.cmdline())
-    ]
+    workers = [process for process in living(families) if "LocalExecutor" in " ".join(process.cmdline())]
     assert len(workers) == 4, "the workers have outlived their scheduler"
     told = machine.sillage("status")
     assert told.returncode == 1
     assert "Not running: supervisor, scheduler. `make up` starts what is missing" in told.stderr
     told = machine.sillage("down")
     assert told.returncode == 0, told.stderr
-    assert [process for process in families if process.is_running()] == []
+    assert living(families) == []
     assert processes.left_behind(machine.home / "state") == []
     assert not [
         process for process in psutil.process_iter(["cmdline"]) if str(machine.home) in " ".join(process.info["cmdline"] or ())
