@@ -225,7 +225,7 @@ def test_an_answer_that_stays_away_is_asked_for_again_and_that_is_said(trouble: 
 def test_an_airflow_that_never_answers_is_given_up_with_what_to_do(trouble: str, error: type[Exception]) -> None:
     with (
         serving(*[trouble] * 99) as (api, said, _),
-        pytest.raises(error, match=r"asked 5 times: `make status` tells what is down"),
+        pytest.raises(error, match=rf"asked {airflow_api.TRIES} times: `make status` tells what is down"),
     ):
         api.call("GET", "/dags/tracking")
     assert len(said) == airflow_api.TRIES - 1

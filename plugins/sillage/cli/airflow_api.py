@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
-# A machine that is short of memory or cores makes Airflow silent for half a minute; what lasts longer is a fault.
-TRIES = 5
+# After 1, 2, 4 ... 32 seconds: a minute, in which an API server that was started again listens on a machine with cores to
+# spare; where it accepts and is silent, each try takes half a minute more.
+TRIES = 7
 TIMEOUT_SECONDS = 30
 FIRST_WAIT_SECONDS = 1.0
 HEALTH_TIMEOUT_SECONDS = 10
