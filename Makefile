@@ -5,6 +5,9 @@ VENV := .venv/bin
 SILLAGE := PYTHONPATH=plugins $(VENV)/python -m sillage
 DBT := DBT_PROFILES_DIR=dbt_project DBT_PROJECT_DIR=dbt_project DBT_SEND_ANONYMOUS_USAGE_STATS=False $(VENV)/dbt
 
+# What a shell holds for other Pythons.
+unexport PYTHONHOME PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS
+
 .PHONY: help up down status logs psql run airflow demo-data test bench lint screenshots format pins
 # The commands share one home and one virtual environment.
 .NOTPARALLEL:
@@ -18,8 +21,8 @@ up: .venv/.runtime ## start everything; the first time with demo data, and show 
 down: ## stop everything, leave no process behind
 	@if [ -x $(VENV)/python ]; then $(SILLAGE) down; else echo "Nothing was ever started here."; fi
 
-status: .venv/.runtime ## which part runs, and which hour was published last
-	@$(SILLAGE) status
+status: ## which part runs, and which hour was published last; fails where a part is down
+	@if [ -x $(VENV)/python ]; then $(SILLAGE) status; else echo "Nothing was ever started here: make up starts everything."; fi
 
 logs: .venv/.runtime ## the logs of Airflow's components (follows them on a terminal)
 	@$(SILLAGE) logs $(if $(shell test -t 1 && echo yes),--follow)
@@ -27,9 +30,9 @@ logs: .venv/.runtime ## the logs of Airflow's components (follows them on a term
 psql: .venv/.runtime ## SQL on the warehouse, also from standard input
 	@$(SILLAGE) psql
 
-run: .venv/.runtime ## one window through the DAG: make run START=2026-01-01T00 END=2026-01-01T01
+run: .venv/.runtime ## one window through the DAG: make run START=2026-01-01T00 END=2026-01-01T01 (VERBOSE=1: the whole log)
 	@test -n "$(START)" -a -n "$(END)" || { echo "Say which hours: make run START=2026-01-01T00 END=2026-01-01T01"; exit 2; }
-	@$(SILLAGE) run "$(START)" "$(END)"
+	@$(SILLAGE) run "$(START)" "$(END)" $(if $(filter-out 0,$(VERBOSE)),--verbose)
 
 airflow: .venv/.runtime ## Airflow's own command line: make airflow CMD="dags list-runs tracking"
 	@$(SILLAGE) airflow $(CMD)

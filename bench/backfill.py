@@ -29,9 +29,10 @@ import psutil
 from fresh_warehouse import settle
 
 from sillage import settings, warehouse
-from sillage.cli import demonstration, environment, preparation, processes
+from sillage.cli import demonstration, environment, preparation, processes, supervisor
 from sillage.cli.airflow_api import AirflowApi
 from sillage.cli.credentials import UI_USER
+from sillage.cli.runs import ENDED, switch_on
 from sillage.queries.workflow import STAGES
 from sillage.server import free_port
 from sillage.window import HOUR, Window, label
@@ -92,8 +93,7 @@ def airflow() -> Iterator[tuple[preparation.House, AirflowApi, demonstration.Dem
         try:
             house = preparation.prepare(chosen, say)
             demo = demonstration.make_data(chosen, say)
-            for component in reversed(processes.COMPONENTS):
-                processes.start(house, component)
+            supervisor.start(house)
             api = AirflowApi(chosen.port, UI_USER, house.credentials.ui_password)
             demonstration.wait_until_ready(house, api)
             yield house, api, demo
@@ -133,7 +133,7 @@ def wait_for(api: AirflowApi, are_there: Callable[[list[dict[str, Any]]], bool])
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         found = runs(api)
-        if are_there(found) and all(run["state"] in demonstration.ENDED for run in found):
+        if are_there(found) and all(run["state"] in ENDED for run in found):
             return found
         time.sleep(2)
     raise TimeoutError(
@@ -174,7 +174,7 @@ def together(api: AirflowApi, demo: demonstration.Demo) -> list[dict[str, Any]]:
     split = demo.window.start + WINDOWS * HOUR
     backfill(api, Window(split, split + TOGETHER * HOUR))
     trigger(api, "manual_beside_the_others", Window(split + TOGETHER * HOUR, demo.window.end))
-    demonstration.switch_on(api)
+    switch_on(api)
     return wait_for(
         api, lambda found: len(found) > TOGETHER + 1 and any(run["run_type"] == "scheduled" for run in found)
     )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
-from . import counting_rules
 from . import settings as settings_module
-from .cli import demonstration, environment, preparation, processes, statistics
-from .cli.airflow_api import AirflowApi, ApiError, NoAnswerError
-from .cli.credentials import UI_USER, load
+from .cli import demonstration, environment, preparation, processes, runs, state, statistics, supervisor
+from .cli.airflow_api import ApiError, NoAnswerError
+from .cli.credentials import UI_USER
+from .cli.home import PRIVATE_UMASK, HomeError, only_one, was_started
+from .cli.terminal import complain, say, shown
 from .server import ServerError, binaries, is_port_free
 from .settings import SettingError, Settings
 from .warehouse import WarehouseError, dbt_environment
@@ -26,12 +27,14 @@ EXPECTED = (
     ServerError,
     ApiError,
     NoAnswerError,
+    HomeError,
     preparation.PreparationError,
     processes.ProcessError,
     demonstration.DemonstrationError,
+    runs.RunError,
 )
 INTERRUPTED = 130
-STARTED = time.monotonic()
+NOTHING_STARTED = "Nothing was ever started here: `make up` starts everything."
 
 
 def main() -> int:
@@ -44,43 +47,58 @@ def main() -> int:
         if name == "run":
             command.add_argument("start", help="first hour in UTC, like 2026-01-01T00")
             command.add_argument("end", help="end of the window (exclusive)")
+            command.add_argument("--verbose", action="store_true", help="print the whole log too")
         if name == "logs":
             command.add_argument("--follow", action="store_true")
         if name == "airflow":
             command.add_argument("words", nargs=argparse.REMAINDER, help="a command of Airflow's, like `dags list`")
     arguments = parser.parse_args()
     try:
-        return int(arguments.action(settings_module.load(), arguments) or 0)
+        chosen = settings_module.load()
+        _make_surroundings_ours(chosen)
+        return int(arguments.action(chosen, arguments) or 0)
     except EXPECTED as error:
-        print(f"\n{error}", file=sys.stderr)
+        complain(str(error))
         return 1
     except OSError as error:
-        print(
-            f"\n{error.filename or 'A file'} cannot be used: {error.strerror}. Is the disk full or closed to you?",
-            file=sys.stderr,
-        )
+        complain(f"{error.filename or 'A file'} cannot be used: {error.strerror}. Is the disk full or closed to you?")
         return 1
     except KeyboardInterrupt:
-        print("\nStopped waiting. What was started goes on; `make up` resumes, `make down` stops it.", file=sys.stderr)
+        complain("Stopped waiting. What was started goes on; `make up` resumes, `make down` stops it.")
         return INTERRUPTED
+
+
+def _make_surroundings_ours(chosen: Settings) -> None:
+    """What this process and its children make is closed to others, and nothing of the shell's changes what they do."""
+    os.umask(PRIVATE_UMASK)
+    foreign = environment.forget_others(os.environ)
+    if chosen.warehouse_url and (tls := [name for name in foreign if name.startswith("PGSSL")]):
+        complain(
+            f"{', '.join(tls)} of your environment changes nothing: write it into SILLAGE_WAREHOUSE_URL (?sslmode=...)."
+        )
+    # A terminal that lacks a sign of a label's shows its number.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def up(chosen: Settings, _: argparse.Namespace) -> int:
     """Start everything, take the demo through Airflow the first time, and show the delivery statistics."""
-    with preparation.only_one(chosen):
+    with only_one(chosen):
         own = has_own_landing(chosen)
         _check_ui_port(chosen)
         house = preparation.prepare(chosen, say, has_own_landing=own)
         demo = None if own else demonstration.make_data(chosen, say)
-        for name in reversed(processes.COMPONENTS):
-            if processes.start(house, name):
-                say(f"Started Airflow's {name}.")
-        api = _api(house)
+        if supervisor.start(house):
+            say(
+                f"Started Airflow's {', '.join(reversed(processes.COMPONENTS))}, and the supervisor that keeps them running."
+            )
+        api = state.api_of(chosen)
         demonstration.wait_until_ready(house, api)
         if demo:
             demonstration.play(api, house, demo, say)
         else:
-            demonstration.switch_on(api)
+            runs.switch_on(api)
         print()
         print(statistics.table(house.warehouse_url))
         print(_farewell(house, demo))
@@ -89,7 +107,10 @@ def up(chosen: Settings, _: argparse.Namespace) -> int:
 
 def down(chosen: Settings, _: argparse.Namespace) -> int:
     """Stop Airflow and the embedded Postgres; no process is left behind."""
-    with preparation.only_one(chosen):
+    if not was_started(chosen):
+        print(NOTHING_STARTED)
+        return 0
+    with only_one(chosen):
         ended = processes.stop_all(chosen.home)
         server = preparation.embedded_server(chosen)
         stopped = bool(server and server.stop())
@@ -100,43 +121,48 @@ def down(chosen: Settings, _: argparse.Namespace) -> int:
 
 
 def status(chosen: Settings, _: argparse.Namespace) -> int:
-    """Which part runs, and which hour was published last."""
-    server = preparation.embedded_server(chosen)
-    if server:
-        pid = server.pid()
-        print(f"{'postgres':14} {'pid ' + str(pid) if pid else 'stopped':12} 127.0.0.1:{server.port}, log {server.log}")
-    else:
-        print(f"{'postgres':14} {'external':12} SILLAGE_WAREHOUSE_URL")
-    for name in processes.COMPONENTS:
-        pid = processes.running(chosen.home, name)
-        print(f"{name:14} {'pid ' + str(pid) if pid else 'stopped':12} log {processes.log_of(chosen.home, name)}")
-    if server is None or server.pid():
-        url = chosen.warehouse_url or _owner_url(chosen)
-        print(statistics.published(url))
-        if notice := counting_rules.notice(url):
-            print(notice)
-    return 0
+    """Which part runs, and which hour was published last; fails, and says what to do, where a part is down."""
+    lines, stopped = state.parts(chosen)
+    print("\n".join(lines), flush=True)
+    if not was_started(chosen):
+        print(NOTHING_STARTED)
+        return 0
+    problems = []
+    if "postgres" not in stopped:
+        try:
+            print(state.published(chosen), flush=True)
+        except WarehouseError as error:
+            problems.append(str(error))
+    problems += state.trouble(chosen, stopped)
+    for problem in problems:
+        complain(problem)
+    return 1 if problems else 0
 
 
 def logs(chosen: Settings, arguments: argparse.Namespace) -> int:
     """The last lines of every component's log; follows them on a terminal."""
-    files = [processes.log_of(chosen.home, name) for name in processes.COMPONENTS]
+    files = [processes.log_of(chosen.home, name) for name in (processes.SUPERVISOR, *processes.COMPONENTS)]
     found = [str(path) for path in files if path.exists()]
     if not found:
         print(f"No logs in {chosen.home / 'logs'} yet: `make up` starts what writes them.", file=sys.stderr)
         return 1
-    return subprocess.run(["tail", "-n", "40", *(["-F"] if arguments.follow else []), *found], check=False).returncode
+    command = ["tail", "-n", "40", *(["-F"] if arguments.follow else []), *found]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", errors="replace") as process:
+        for line in process.stdout or ():
+            print(shown(line), end="", flush=True)
+    return process.returncode
 
 
 def psql(chosen: Settings, _: argparse.Namespace) -> int:
     """psql on the warehouse as its owner; reads SQL from standard input when that is no terminal."""
-    if _is_up(chosen):
-        url = chosen.warehouse_url or _owner_url(chosen)
+    if state.is_database_up(chosen):
+        url = state.owner_url(chosen)
     else:
         # A home that never was started has no warehouse yet.
-        with preparation.only_one(chosen):
+        with only_one(chosen):
             url = preparation.prepare(chosen, say).warehouse_url
-    options = [] if sys.stdin.isatty() else ["-X", "-v", "ON_ERROR_STOP=1"]
+    # -X: a ~/.psqlrc changes nothing either.
+    options = ["-X"] if sys.stdin.isatty() else ["-X", "-v", "ON_ERROR_STOP=1"]
     program = str(binaries() / "psql")
     os.execve(program, [program, *options], {**os.environ, **preparation.libpq_environment(url)})  # noqa: S606
 
@@ -144,23 +170,29 @@ def psql(chosen: Settings, _: argparse.Namespace) -> int:
 def run(chosen: Settings, arguments: argparse.Namespace) -> int:
     """Take one window through the DAG: in this process, or through Airflow where its scheduler runs."""
     window = Window.parse(arguments.start, arguments.end)
-    with preparation.only_one(chosen):
+    with only_one(chosen):
         house = preparation.prepare(chosen, say, has_own_landing=has_own_landing(chosen))
         if processes.running(chosen.home, "scheduler"):
             # That scheduler would take up the tasks of a run that this process works on.
             say(f"Airflow runs: it takes {window}.")
-            demonstration.run_window(_api(house), house, window, say)
-            return 0
-        say(f"{window} in this process.")
-        return demonstration.run_in_process(house, window)
+            runs.in_airflow(state.api_of(chosen), house, window, say, is_verbose=arguments.verbose)
+        else:
+            say(
+                f"Airflow does not run: {window} is taken by a process of its own, whose log is"
+                f" {processes.log_of(chosen.home, 'run')}."
+            )
+            runs.in_process(house, window, say, is_verbose=arguments.verbose)
+        print()
+        print(statistics.table(house.warehouse_url))
+    return 0
 
 
 def airflow(chosen: Settings, arguments: argparse.Namespace) -> int:
     """Airflow's own command line, on the Airflow that `make up` starts."""
-    with preparation.only_one(chosen):
+    with only_one(chosen):
         house = preparation.prepare(chosen, say)
     program = environment.tool("airflow")
-    surroundings = {**os.environ, **house.environment, **dbt_environment(house.warehouse_url)}
+    surroundings = {**house.environment, **dbt_environment(house.warehouse_url)}
     os.execve(program, [program, *arguments.words], surroundings)  # noqa: S606
 
 
@@ -170,7 +202,7 @@ def demo_data(chosen: Settings, _: argparse.Namespace) -> int:
         raise preparation.PreparationError(
             f"SILLAGE_LANDING is {chosen.landing}: unset it to get the demo's landing zone."
         )
-    with preparation.only_one(chosen):
+    with only_one(chosen):
         demo = demonstration.make_data(chosen, say)
     say(f"The demo's landing zone for {demo.window} is {chosen.landing}.")
     return 0
@@ -188,11 +220,6 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
 }
 
 
-def say(sentence: str) -> None:
-    """One line of progress, with the seconds since the start."""
-    print(f"{time.monotonic() - STARTED:6.1f} s  {sentence}", flush=True)
-
-
 def has_own_landing(chosen: Settings) -> bool:
     """Whether the operator brought a landing zone; else it is the demo's."""
     return chosen.landing != str(chosen.home / "landing")
@@ -204,22 +231,6 @@ def _check_ui_port(chosen: Settings) -> None:
             f"Port {chosen.port} is taken by another program: stop it, or choose another for the UI, as in"
             f" `SILLAGE_PORT={chosen.port + 1} make up`."
         )
-
-
-def _api(house: preparation.House) -> AirflowApi:
-    return AirflowApi(house.settings.port, UI_USER, house.credentials.ui_password)
-
-
-def _is_up(chosen: Settings) -> bool:
-    server = preparation.embedded_server(chosen)
-    return server is None or server.pid() is not None
-
-
-def _owner_url(chosen: Settings) -> str:
-    server = preparation.embedded_server(chosen)
-    if server is None:
-        return chosen.warehouse_url
-    return server.url("sillage", preparation.OWNER, load(chosen.home).warehouse_owner)
 
 
 def _farewell(house: preparation.House, demo: demonstration.Demo | None) -> str:

@@ -193,6 +193,20 @@ def home_of(folder: Path) -> Path:
     return PLACE_FOR_ROOT / hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:12]
 
 
+def close_folder(folder: Path, *, is_passed: bool) -> None:
+    """Close `folder`, which is this user's, to all others.
+
+    Where root starts Postgres, the account that runs it goes on passing through to its own folder (`is_passed`), if it
+    could before; it can neither list nor read what lies beside that.
+    """
+    account = _account() if is_passed else None
+    if account is None or not account.may_enter(folder):
+        folder.chmod(0o700)
+        return
+    os.chown(folder, -1, account.gid)
+    folder.chmod(0o710)
+
+
 def binaries() -> Path:
     """The folder with psql, pg_dump and the rest, found without importing the package that brings them."""
     spec = importlib.util.find_spec(PACKAGE)
@@ -238,10 +252,12 @@ def _account() -> Account | None:
 
 
 def _make_folder(folder: Path, account: Account | None) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+    folder.mkdir(parents=True, exist_ok=True)
     if account is None:
         folder.chmod(0o700)
         return
+    if folder.parent == PLACE_FOR_ROOT:
+        PLACE_FOR_ROOT.chmod(0o711)  # whatever the umask: the account passes through
     for above in folder.parents:
         if not account.may_enter(above):
             raise ServerError(
@@ -267,8 +283,9 @@ def _readable_binaries(folder: Path, account: Account | None) -> Path:
         half = copy.with_name(f"{RELEASE}.new")
         shutil.rmtree(half, ignore_errors=True)
         shutil.copytree(release, half, symlinks=True)
-        for above in (folder / "binaries", copy.parent, copy.parent.with_name(f"{PACKAGE}.libs"), half):
-            above.chmod(0o755)
+        # Given to the account whole: whoever installed them may have kept them to himself.
+        for part in ((folder / "binaries"), *(folder / "binaries").rglob("*")):
+            os.chown(part, account.uid, account.gid, follow_symlinks=False)
         half.rename(copy)
     return copy / "bin"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+HOURS_A_DAY = 24
 
 
 class SettingError(ValueError):
@@ -43,7 +44,7 @@ def load(environment: dict[str, str] | None = None) -> Settings:
     """
     given = environment if environment is not None else {**_dotenv(CHECKOUT / ".env"), **os.environ}
     home = Path(given.get("SILLAGE_HOME") or CHECKOUT / ".sillage").expanduser().absolute()
-    return Settings(
+    chosen = Settings(
         home=home,
         landing=given.get("SILLAGE_LANDING") or str(home / "landing"),
         warehouse_url=_with_password(
@@ -60,6 +61,14 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         rejected_days=_whole("SILLAGE_REJECTED_DAYS", given.get("SILLAGE_REJECTED_DAYS"), 90, 1, 36500),
         tabs_url=_with_password(given.get("SILLAGE_TABS_URL") or "", given.get("SILLAGE_TABS_PASSWORD_FILE")),
     )
+    # An hour whose raw records were dropped can only be read again whole, so a late file must not lead back to one.
+    if chosen.late_hours > chosen.raw_days * HOURS_A_DAY:
+        raise SettingError(
+            f"SILLAGE_LATE_HOURS is {chosen.late_hours} and SILLAGE_RAW_DAYS is {chosen.raw_days}, so a run would look for late"
+            f" files in hours whose raw records are dropped: write at most {chosen.raw_days * HOURS_A_DAY} hours, or"
+            f" at least {-(-chosen.late_hours // HOURS_A_DAY)} days."
+        )
+    return chosen
 
 
 def with_password(url: str, file: Path) -> str:

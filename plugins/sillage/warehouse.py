@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import psycopg2
 from psycopg2 import errors
@@ -36,12 +37,22 @@ class WarehouseError(RuntimeError):
     """The warehouse cannot be used: the message says where it was looked for and what to do."""
 
 
+def forget_libpq_defaults() -> None:
+    """Take the PG* variables out of this process's environment, so that a URL alone says where a connection leads and how.
+
+    Libpq takes from them whatever a URL leaves open, and PGTZ even goes before the time zone that we ask for.
+    """
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
+
+
 @contextmanager
 def connect(url: str, application_name: str = "sillage") -> Iterator[Connection]:
     """A connection to the Postgres at `url` (`postgresql://user:password@host:port/database`), UTC, closed at the end.
 
     Raises WarehouseError when the server cannot be reached.
     """
+    forget_libpq_defaults()
     try:
         connection = psycopg2.connect(
             url, application_name=application_name, options="-c timezone=UTC", connect_timeout=10
@@ -106,8 +117,9 @@ def _sessions(connection: Connection) -> str:
 def migrate(url: str) -> list[str]:
     """Apply the numbered files of `migrations/` that the warehouse has not seen, in one transaction, oldest first.
 
-    Gives the names of those applied. Safe to start twice at once: the second waits for the first. Raises WarehouseError
-    where another session keeps what a migration needs, a reader that hangs or another migration, beyond all patience.
+    Gives the names of those applied. Safe to start twice at once: the second waits for the first. Raises WarehouseError,
+    and changes nothing, where a newer Sillage has been here, or where another session keeps what a migration needs, a reader
+    that hangs or another migration, beyond all patience.
     """
     # Two that start at once on a new database: the table of the other one serves.
     with suppress(errors.UniqueViolation, errors.DuplicateTable):
@@ -126,7 +138,8 @@ def _apply_migrations(cursor: Cursor) -> list[str]:
     # One at a time, by a lock on what no reader has a right to: an advisory lock can be taken by everyone who may connect.
     cursor.execute("lock table public.sillage_migration in share row exclusive mode")
     cursor.execute("select name from public.sillage_migration")
-    seen = {name for (name,) in cursor.fetchall()}
+    seen = {str(name) for (name,) in cursor.fetchall()}
+    _refuse_newer(seen)
     applied = []
     for file in sorted(MIGRATIONS.glob("[0-9]*.sql")):
         if file.name not in seen:
@@ -136,15 +149,42 @@ def _apply_migrations(cursor: Cursor) -> list[str]:
     return applied
 
 
+def assert_not_newer(url: str) -> None:
+    """Raise WarehouseError where a newer Sillage than this code has migrated the warehouse at `url`; changes nothing."""
+    with connect(url, "sillage migrate") as connection, transaction(connection) as cursor:
+        cursor.execute("select to_regclass('public.sillage_migration') is not null")
+        if cursor.fetchone() == (True,):
+            cursor.execute("select name from public.sillage_migration")
+            _refuse_newer({str(name) for (name,) in cursor.fetchall()})
+
+
+def _refuse_newer(seen: set[str]) -> None:
+    newer = sorted(seen - {file.name for file in MIGRATIONS.glob("[0-9]*.sql")})
+    if newer:
+        raise WarehouseError(
+            f"A newer Sillage has worked on this warehouse: this code does not know its migration"
+            f"{'s' if newer[1:] else ''} {', '.join(newer)}. Use the newer code (`git pull`), or another warehouse"
+            " (SILLAGE_HOME, SILLAGE_WAREHOUSE_URL)."
+        )
+
+
+def tls_options(url: str) -> dict[str, str]:
+    """What `url` asks of TLS in its query, by libpq's names: `?sslmode=verify-full&sslrootcert=/path` and the like."""
+    return {name: value for name, value in parse_qsl(urlsplit(url).query) if name.startswith("ssl")}
+
+
 def dbt_environment(url: str) -> dict[str, str]:
     """The environment variables with which dbt_project/profiles.yml reaches the Postgres at `url`."""
-    parts = urlsplit(url)
+    parts, tls = urlsplit(url), tls_options(url)
     return {
         "SILLAGE_DBT_HOST": parts.hostname or "127.0.0.1",
         "SILLAGE_DBT_PORT": str(parts.port or 5432),
         "SILLAGE_DBT_USER": unquote(parts.username or ""),
         "SILLAGE_DBT_PASSWORD": unquote(parts.password or ""),
         "SILLAGE_DBT_NAME": unquote(parts.path.lstrip("/")),
+        # Libpq's own default, and none.
+        "SILLAGE_DBT_SSLMODE": tls.get("sslmode", "prefer"),
+        "SILLAGE_DBT_SSLROOTCERT": tls.get("sslrootcert", ""),
     }
 
 

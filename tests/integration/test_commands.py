@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 import tempfile
@@ -28,17 +29,22 @@ def home() -> Iterator[Path]:
         sillage(Path(folder), "down")
 
 
-def sillage(home: Path, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command, as its Makefile target does."""
-    environment = {
+def surroundings(home: Path, **variables: str) -> dict[str, str]:
+    """The environment of a command, with what a shell may hold for other programs in `variables`."""
+    return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("SILLAGE_", "AIRFLOW_", "DBT_"))},
         "PYTHONPATH": str(CHECKOUT / "plugins"),
         "SILLAGE_HOME": str(home),
         "SILLAGE_PORT": str(free_port()),
+        **variables,
     }
+
+
+def sillage(home: Path, *words: str, given: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command, as its Makefile target does."""
     return subprocess.run(
         [sys.executable, "-m", "sillage", *words],
-        env=environment, input=given, capture_output=True, text=True, check=False, timeout=300,
+        env=surroundings(home, **variables), input=given, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
 
 
@@ -51,11 +57,14 @@ def processes_of(home: Path) -> list[str]:
     ]
 
 
-def test_before_the_first_start_the_status_says_that_all_is_stopped(home: Path) -> None:
+def test_before_the_first_start_the_status_says_so_and_makes_nothing(home: Path) -> None:
     told = sillage(home, "status")
     assert told.returncode == 0, told.stderr
     assert "postgres       stopped" in told.stdout
     assert "scheduler      stopped" in told.stdout
+    assert "Nothing was ever started here: `make up` starts everything." in told.stdout
+    assert "Nothing was ever started here" in sillage(home, "down").stdout
+    assert list(home.iterdir()) == []
 
 
 def test_sql_from_standard_input_is_answered_and_a_wrong_one_fails(home: Path) -> None:
@@ -63,6 +72,93 @@ def test_sql_from_standard_input_is_answered_and_a_wrong_one_fails(home: Path) -
     assert asked.returncode == 0, asked.stderr
     assert "42" in asked.stdout
     assert sillage(home, "psql", given="select nonsense;").returncode != 0
+
+
+def test_the_home_is_closed_to_other_users_and_so_is_all_that_it_holds(home: Path) -> None:
+    # Root lets the user that runs Postgres pass through to that user's own folder, and to nothing else.
+    assert home.stat().st_mode & 0o077 in ((0o010,) if os.geteuid() == 0 else (0,))
+    found = list(home.rglob("*"))
+    assert {path.parent.name for path in found} >= {"secrets", "dbt", "airflow", "data", "logs"}
+    assert [str(path) for path in found if not path.is_symlink() and path.stat().st_mode & 0o077] == []
+    assert {path.stat().st_mode & 0o777 for path in (home / "secrets").iterdir()} == {0o600}
+
+
+def test_a_part_that_is_down_makes_the_status_fail_and_say_what_to_do(home: Path) -> None:
+    told = sillage(home, "status")
+    assert told.returncode == 1
+    assert "postgres       pid " in told.stdout
+    assert (
+        "Not running: supervisor, scheduler, dag-processor, triggerer, api-server. `make up` starts what" in told.stderr
+    )
+    assert "No hour is published yet." in told.stdout
+
+
+SETTINGS = ("timezone", "datestyle", "client_encoding", "search_path")
+ASKED = f"select {', '.join(f'current_setting($${name}$$)' for name in SETTINGS)}, current_database(), current_user;"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PGTZ": "Asia/Tokyo", "PGDATESTYLE": "German", "PGCLIENTENCODING": "LATIN1", "PGOPTIONS": "-c search_path=nowhere"},
+        {"PGSSLMODE": "require", "PGREQUIREAUTH": "none", "PGCHANNELBINDING": "require", "PGPASSFILE": "/nowhere"},
+        {"PGSERVICE": "nowhere", "PGSYSCONFDIR": "/nowhere", "PGHOSTADDR": "10.9.9.9", "PGTARGETSESSIONATTRS": "read-only"},
+        {"PGHOST": "10.9.9.9", "PGPORT": "1", "PGUSER": "me", "PGPASSWORD": "x", "PGDATABASE": "mine", "PYTHONSTARTUP": "/no"},
+    ],
+    ids=",".join,
+)  # fmt: skip
+def test_the_operators_environment_changes_no_connection(home: Path, variables: dict[str, str]) -> None:
+    told = sillage(home, "psql", given=ASKED, **variables)
+    assert told.returncode == 0, told.stderr
+    assert [cell.strip() for cell in told.stdout.splitlines()[2].split("|")] == [
+        "UTC", "ISO, MDY", "UTF8", '"$user", public', "sillage", "sillage",
+    ]  # fmt: skip
+    # Our own connections: they say which hour was published last.
+    assert "No hour is published yet." in sillage(home, "status", **variables).stdout
+
+
+def test_a_psqlrc_changes_nothing_on_a_terminal_either(home: Path, tmp_path: Path) -> None:
+    (tmp_path / ".psqlrc").write_text("\\echo psqlrc was read\nset search_path = nowhere;\n", encoding="utf-8")
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, b"show search_path;\n\\q\n")
+    try:
+        told = subprocess.run(
+            [sys.executable, "-m", "sillage", "psql"],
+            env=surroundings(home, HOME=str(tmp_path), PSQLRC=str(tmp_path / ".psqlrc"), PAGER="cat"),
+            stdin=terminal, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+    assert '"$user", public' in told.stdout, told.stderr
+    assert "psqlrc was read" not in told.stdout
+
+
+def test_airflow_and_dbt_variables_of_the_operator_change_no_setting_of_ours(home: Path) -> None:
+    told = sillage(
+        home, "airflow", "config", "get-value", "core", "executor",
+        AIRFLOW__CORE__EXECUTOR="CeleryExecutor", AIRFLOW_CONFIG="/nowhere/airflow.cfg", AIRFLOW_HOME="/nowhere",
+        AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD="false", DBT_TARGET_PATH="/nowhere", PGTZ="Asia/Tokyo",
+    )  # fmt: skip
+    assert told.stdout.splitlines()[-1:] == ["LocalExecutor"], told.stderr
+
+
+def test_old_code_on_a_newer_home_says_so_and_changes_nothing(home: Path) -> None:
+    newer = "insert into public.sillage_migration (name) values ('9998_later.sql'), ('9999_latest.sql');"
+    assert sillage(home, "psql", given=newer).returncode == 0
+    try:
+        for command in (("run", "2026-01-01T00", "2026-01-01T01"), ("up",), ("airflow", "version")):
+            refused = sillage(home, *command)
+            assert refused.returncode == 1
+            assert (
+                "this code does not know its migrations 9998_later.sql, 9999_latest.sql. Use the newer code"
+                in refused.stderr
+            )
+        told = sillage(home, "status")
+        assert told.returncode == 1
+        assert "9998_later.sql, 9999_latest.sql" in told.stderr
+    finally:
+        sillage(home, "psql", given="delete from public.sillage_migration where name like '999%';")
 
 
 def test_airflows_command_line_knows_the_dags_and_plans_a_days_backfill(home: Path) -> None:
@@ -86,3 +182,8 @@ def test_down_leaves_no_process_behind(home: Path) -> None:
     stopped = sillage(home, "down")
     assert stopped.returncode == 0, stopped.stderr
     assert processes_of(home) == []
+    told = sillage(home, "status")
+    assert told.returncode == 1
+    assert (
+        "Not running: postgres, supervisor, scheduler, dag-processor, triggerer, api-server. `make up`" in told.stderr
+    )

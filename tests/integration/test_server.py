@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 
 from sillage import roles, warehouse
-from sillage.server import Server, ServerError, free_port, home_of
+from sillage.server import Server, ServerError, close_folder, free_port, home_of
 
 
 @pytest.fixture
@@ -172,3 +172,60 @@ def test_the_bi_reader_sees_neither_raw_nor_ops(
 
 def test_migrating_a_migrated_warehouse_changes_nothing(warehouse_url: str) -> None:
     assert warehouse.migrate(warehouse_url) == []
+
+
+def test_a_warehouse_that_newer_code_has_migrated_is_refused_by_name(warehouse_url: str) -> None:
+    with closing(psycopg2.connect(warehouse_url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("insert into public.sillage_migration (name) values ('9999_latest.sql')")
+        cursor.execute("delete from public.sillage_migration where name like '0003%'")
+    for check in (warehouse.migrate, warehouse.assert_not_newer):
+        with pytest.raises(
+            warehouse.WarehouseError, match=r"does not know its migration 9999_latest\.sql\. Use the newer"
+        ):
+            check(warehouse_url)
+    assert answer(warehouse_url, "select count(*) from public.sillage_migration where name like '0003%'") == 0
+
+
+SESSION = (
+    "select concat_ws('|', current_setting('timezone'), current_setting('datestyle'), current_setting('geqo'),"
+    " current_setting('client_encoding'), current_database())"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PGTZ", "Asia/Tokyo"), ("PGDATESTYLE", "German"), ("PGGEQO", "off"), ("PGOPTIONS", "-c geqo=off"),
+        ("PGCLIENTENCODING", "LATIN1"), ("PGSSLMODE", "verify-full"), ("PGSERVICE", "nowhere"), ("PGHOSTADDR", "10.9.9.9"),
+        ("PGREQUIREAUTH", "none"), ("PGTARGETSESSIONATTRS", "read-only"), ("PGDATABASE", "mine"), ("PGSSLROOTCERT", "/nowhere"),
+    ],
+)  # fmt: skip
+def test_no_variable_of_libpq_changes_a_connection(
+    warehouse_url: str, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    def session() -> object:
+        with warehouse.connect(warehouse_url) as connection, warehouse.transaction(connection) as cursor:
+            cursor.execute(SESSION)
+            return (cursor.fetchone() or (None,))[0]
+
+    before = session()
+    assert str(before).startswith("UTC|ISO")
+    monkeypatch.setenv(name, value)
+    assert session() == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user run Postgres")
+def test_root_closes_a_folder_and_leaves_the_way_to_postgres_open_where_it_was() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="sillage-test-"))
+    try:
+        folder.chmod(0o755)
+        close_folder(folder, is_passed=True)
+        assert folder.stat().st_mode & 0o777 == 0o710
+        assert home_of(folder / "postgres") == folder / "postgres"
+        folder.chmod(0o700)
+        close_folder(folder, is_passed=True)
+        assert folder.stat().st_mode & 0o777 == 0o700, "closed by its owner, so it stays closed"
+        close_folder(folder, is_passed=False)
+        assert folder.stat().st_mode & 0o777 == 0o700
+    finally:
+        shutil.rmtree(folder)

@@ -41,6 +41,27 @@ def test_a_value_that_cannot_be_is_refused_by_name_with_what_to_write(name: str,
         load({name: text})
 
 
+@pytest.mark.parametrize(
+    ("hours", "days", "is_refused"),
+    [(None, 3, False), (72, 3, False), (73, 3, True), (720, None, False), (721, None, True), (8784, 366, False)],
+)
+def test_late_hours_that_reach_beyond_the_raw_records_are_refused_by_both_names(
+    hours: int | None, days: int | None, is_refused: bool
+) -> None:
+    given = {"SILLAGE_LATE_HOURS": str(hours or ""), "SILLAGE_RAW_DAYS": str(days or "")}
+    if not is_refused:
+        assert load(given).late_hours == (hours or 48)
+        return
+    with pytest.raises(
+        SettingError, match=r"SILLAGE_LATE_HOURS is \d+ and SILLAGE_RAW_DAYS is \d+.*: write at most"
+    ) as told:
+        load(given)
+    # What the sentence says is right: both ways out are taken.
+    most, least = re.findall(r"at (?:most|least) (\d+)", str(told.value))
+    assert load({**given, "SILLAGE_LATE_HOURS": most}).late_hours == int(most)
+    assert load({**given, "SILLAGE_RAW_DAYS": least}).raw_days == int(least)
+
+
 def test_the_environment_comes_before_the_dotenv_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".env").write_text("# a remark\nSILLAGE_PORT='9001'\nSILLAGE_LATE_HOURS=3\n", encoding="utf-8")
     monkeypatch.setattr(settings, "CHECKOUT", tmp_path)

@@ -13,26 +13,24 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from .. import warehouse
 from ..settings import Settings
 from ..window import HOUR, Window, label
+from . import runs, supervisor
 from .airflow_api import AirflowApi, ApiError, NoAnswerError
-from .environment import tool
 from .preparation import House, PreparationError, Say
-from .processes import log_of, running
+from .processes import log_of
+from .runs import DAG
 
-DAG = "tracking"
 SEED = 7
 DAYS = 3
+# A component that dies so often while Airflow starts will not stay alive.
+DEATHS_AT_START = 3
 # The last hours go through a real backfill, so that a first start has shown both ways.
 BACKFILLED = 2 * HOUR
-# Fast enough to look alive, slow enough that asking costs nothing beside two busy cores.
-POLL_SECONDS = 2.0
-ENDED = ("success", "failed")
 
 
 class DemonstrationError(RuntimeError):
-    """The main job did not end well: the message says which run and where to read more."""
+    """Airflow cannot take the demo: the message says why and where to read more."""
 
 
 @dataclass(frozen=True)
@@ -95,14 +93,15 @@ def make_data(settings: Settings, say: Say, seed: int = SEED) -> Demo:
 def wait_until_ready(house: House, api: AirflowApi, limit: float = 180) -> None:
     """Wait until Airflow's components report health and the DAG is known.
 
-    Raises DemonstrationError when a component died, the DAG has an import error, or `limit` seconds have passed.
+    Raises DemonstrationError when a component died several times, the DAG has an import error, or `limit` seconds have passed.
     """
     home, deadline = house.settings.home, time.monotonic() + limit
+    before = supervisor.restarts(home)
     wanted = ("metadatabase", "scheduler", "dag_processor", "triggerer")
     while time.monotonic() < deadline:
-        for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
-            if running(home, name) is None:
-                raise DemonstrationError(f"Airflow's {name} ended at once: {log_of(home, name)} says why.")
+        for name, deaths in supervisor.restarts(home).items():
+            if deaths - before.get(name, 0) >= DEATHS_AT_START:
+                raise DemonstrationError(f"{name} ends again and again: {log_of(home, name)} says why.")
         health = api.health()
         if all(health.get(part) == "healthy" for part in wanted) and _knows_dag(api):
             return
@@ -116,38 +115,16 @@ def wait_until_ready(house: House, api: AirflowApi, limit: float = 180) -> None:
 def play(api: AirflowApi, house: House, demo: Demo, say: Say) -> None:
     """Take the demo's hours through Airflow: one run of the odd window, a backfill of the last two hours; then the DAG is on.
 
-    What an earlier start has begun is waited for, what failed is tried again. Raises DemonstrationError when a run fails.
+    What an earlier start has begun is waited for, what failed is tried again. Raises RunError when a run fails.
     """
-    told = _newest_entry(house)
+    told = runs.newest_entry(house)
     # The backfill is made, and held, before the DAG is on: else the scheduler takes the last hour itself at once.
     backfilled = _ensure_backfill(api, demo, say)
     _ensure_run(api, demo, say)
-    switch_on(api)
-    told = _watch(api, house, [demo.run_id], told, say)
+    runs.switch_on(api)
+    told = runs.watch(api, house, [demo.run_id], told, say)
     _hold_backfills(api, False)
-    _watch(api, house, backfilled, told, say)
-
-
-def switch_on(api: AirflowApi) -> None:
-    """Let the scheduler start the hours to come."""
-    api.call("PATCH", f"/dags/{DAG}", {"is_paused": False})
-
-
-def run_window(api: AirflowApi, house: House, window: Window, say: Say) -> None:
-    """One run of `window` through the running Airflow, watched to its end. Raises DemonstrationError when it fails."""
-    run_id = f"make-run__{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    told = _newest_entry(house)
-    _trigger(api, run_id, window)
-    switch_on(api)
-    _watch(api, house, [run_id], told, say)
-
-
-def run_in_process(house: House, window: Window) -> int:
-    """One run of `window` with `dag.test()` in one process, with no scheduler; gives its exit code."""
-    conf = json.dumps({"window_start": label(window.start), "window_end": label(window.end)})
-    return subprocess.run(
-        [tool("airflow"), "dags", "test", DAG, "--conf", conf], env=house.environment, check=False
-    ).returncode
+    runs.watch(api, house, backfilled, told, say)
 
 
 def _knows_dag(api: AirflowApi) -> bool:
@@ -160,16 +137,11 @@ def _knows_dag(api: AirflowApi) -> bool:
         return False
 
 
-def _trigger(api: AirflowApi, run_id: str, window: Window) -> None:
-    conf = {"window_start": label(window.start), "window_end": label(window.end)}
-    api.call("POST", f"/dags/{DAG}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": conf})
-
-
 def _ensure_run(api: AirflowApi, demo: Demo, say: Say) -> None:
     run = api.run(DAG, demo.run_id)
     if run is None:
         say(f"Run: {demo.odd}, all hours but two as one odd window.")
-        _trigger(api, demo.run_id, demo.odd)
+        runs.trigger(api, demo.run_id, demo.odd)
     elif run["state"] == "failed":
         say(f"The run {demo.run_id} had failed; it is tried again.")
         _clear(api, demo.run_id)
@@ -177,18 +149,18 @@ def _ensure_run(api: AirflowApi, demo: Demo, say: Say) -> None:
 
 def _ensure_backfill(api: AirflowApi, demo: Demo, say: Say) -> list[str]:
     """The ids of the runs that backfill the last two hours; where there are none yet, they are made and held."""
-    runs = _runs_of(api, demo.late)
-    if not runs:
+    found = _runs_of(api, demo.late)
+    if not found:
         say(f"Backfill: {demo.late}, the last two hours; it waits for the run of all the others.")
         hours = {"from_date": label(demo.late.start), "to_date": label(demo.late.end - HOUR)}
         api.call("POST", "/backfills", {"dag_id": DAG, "max_active_runs": 1, **hours})
         _hold_backfills(api, True)
-        runs = _runs_of(api, demo.late)
-    for run in runs:
+        found = _runs_of(api, demo.late)
+    for run in found:
         if run["state"] == "failed":
             say(f"The run {run['dag_run_id']} had failed; it is tried again.")
             _clear(api, str(run["dag_run_id"]))
-    return [str(run["dag_run_id"]) for run in runs]
+    return [str(run["dag_run_id"]) for run in found]
 
 
 def _hold_backfills(api: AirflowApi, hold: bool) -> None:
@@ -208,66 +180,3 @@ def _runs_of(api: AirflowApi, window: Window) -> list[dict[str, Any]]:
 
 def _clear(api: AirflowApi, run_id: str) -> None:
     api.call("POST", f"/dags/{DAG}/dagRuns/{quote(run_id, safe='')}/clear", {"dry_run": False, "only_failed": False})
-
-
-def _watch(api: AirflowApi, house: House, run_ids: list[str], told: int, say: Say) -> int:
-    """Say what Airflow and the journal, after its entry `told`, tell about the runs until all have ended.
-
-    Gives the journal's last entry told. Raises DemonstrationError when a run failed or a component of Airflow ended.
-    """
-    states: dict[str, str] = {}
-    while True:
-        told = _tell_journal(house, run_ids, told, say)
-        for run_id in run_ids:
-            state = str((api.run(DAG, run_id) or {}).get("state"))
-            if state != states.get(run_id):
-                if not (state == "success" and run_id not in states):
-                    say(f"{run_id}: {state}")
-                states[run_id] = state
-        if all(state in ENDED for state in states.values()):
-            break
-        for name in ("scheduler", "api-server", "dag-processor", "triggerer"):
-            if running(house.settings.home, name) is None:
-                raise DemonstrationError(
-                    f"Airflow's {name} has ended while runs were under way: {log_of(house.settings.home, name)} says why; `make up`"
-                    " starts it again and goes on."
-                )
-        time.sleep(POLL_SECONDS)
-    told = _tell_journal(house, run_ids, told, say)
-    failed = [run_id for run_id, state in states.items() if state == "failed"]
-    if failed:
-        raise DemonstrationError(_explain_failure(api, house, failed[0]))
-    return told
-
-
-def _explain_failure(api: AirflowApi, house: House, run_id: str) -> str:
-    tasks = [str(task["task_id"]) for task in api.tasks(DAG, run_id) if task["state"] == "failed"]
-    logs = house.settings.home / "logs" / "tasks" / f"dag_id={DAG}" / f"run_id={run_id}"
-    return (
-        f"Run {run_id} failed in {', '.join(tasks) or 'no task'}: its log says why, in the UI or below {logs}. After the repair"
-        " `make up` tries it again."
-    )
-
-
-def _newest_entry(house: House) -> int:
-    """The number of the journal's last entry: what was told at an earlier start is not told again."""
-    with warehouse.connect(house.warehouse_url) as connection, warehouse.transaction(connection) as cursor:
-        cursor.execute("select coalesce(max(entry_id), 0) from ops.journal")
-        (number,) = cursor.fetchone() or (0,)
-        return int(number)
-
-
-def _tell_journal(house: House, run_ids: list[str], told: int, say: Say) -> int:
-    """Say the journal's entries after number `told`, and give the number of the last; single models and hours are left out."""
-    with warehouse.connect(house.warehouse_url) as connection, warehouse.transaction(connection) as cursor:
-        cursor.execute(
-            "select entry_id, run_id, message from ops.journal where entry_id > %s and run_id = any(%s)"
-            " and state <> 'started' and stage not like 'model %%' and stage <> 'land hour' order by entry_id",
-            (told, run_ids),
-        )
-        said = ""
-        for entry_id, run_id, message in cursor.fetchall():
-            if message != said:
-                say(f"  {run_id.split('__')[0]}: {message}")
-            told, said = int(entry_id), message
-    return told

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +24,21 @@ SILENT = {
     "SCARF_ANALYTICS": "false",
 }
 
+# What a shell may hold for other programs. Libpq takes from PG* what a URL leaves open, dbt and Airflow put their variables
+# before our files, PYTHON* changes the interpreter: each could change where we write, or a figure.
+FOREIGN = re.compile(r"PG|DBT_|_?AIRFLOW|PYTHON|GX_|GREAT_EXPECTATIONS")
+# Meant for us: logins for object stores, and Airflow's metadata beside a Postgres of the operator's own.
+MEANT_FOR_US = re.compile(r"AIRFLOW_CONN_|AIRFLOW__DATABASE__SQL_ALCHEMY_CONN$")
+
+
+def forget_others(environment: MutableMapping[str, str]) -> list[str]:
+    """Take out of `environment` what is there for other programs, so that it changes nothing; gives the names taken out."""
+    foreign = [name for name in environment if FOREIGN.match(name) and not MEANT_FOR_US.match(name)]
+    for name in foreign:
+        del environment[name]
+    environment["PYTHONPATH"] = str(CHECKOUT / "plugins")
+    return foreign
+
 
 def tool(name: str) -> str:
     """The path of a command of the virtual environment that runs us."""
@@ -34,12 +51,16 @@ def manifest(settings: Settings) -> Path:
 
 
 def build(settings: Settings, credentials: Credentials, warehouse_url: str, metadata_url: str) -> dict[str, str]:
-    """The whole environment of Airflow's processes and of what they start."""
+    """The whole environment of Airflow's processes and of what they start: ours, and the shell's as far as it is harmless."""
     home, address = settings.home, f"http://127.0.0.1:{settings.port}"
     ours = {
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "/usr/bin:/bin"))),
         "PYTHONPATH": str(CHECKOUT / "plugins"),
         "TZ": "UTC",
+        # Tasks report to the API server of this machine, which no proxy can reach.
+        **dict.fromkeys(
+            ("NO_PROXY", "no_proxy"), ",".join(filter(None, (os.environ.get("NO_PROXY"), "127.0.0.1,localhost")))
+        ),
         "SILLAGE_HOME": str(home),
         "SILLAGE_LANDING": settings.landing,
         "SILLAGE_WAREHOUSE_URL": warehouse_url,
@@ -70,12 +91,17 @@ def build(settings: Settings, credentials: Credentials, warehouse_url: str, meta
         "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+        # Airflow sets the permissions of its logs itself, past the umask.
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "tasks"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "logs" / "dag-processor-files"),
         # A task whose worker died (make down, a crash) is tried again after this many seconds without a sign of life.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "120",
     }
-    return {**os.environ, **ours, **SILENT}
+    shell = dict(os.environ)
+    forget_others(shell)
+    return {**shell, **ours, **SILENT}
 
 
 def reader_url(warehouse_url: str, role: str, password: str) -> str:

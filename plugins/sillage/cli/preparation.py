@@ -5,13 +5,11 @@ Each step looks first whether it is done, so that repeating all of them costs se
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
-import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,12 +23,11 @@ from ..server import Server, home_of, is_port_free
 from ..settings import Settings
 from . import environment
 from .credentials import Credentials, load
+from .home import make_home
 
 OWNER = "sillage"
 # Below the range from which systems draw the ports of outgoing connections, so that a restart finds it free again.
 FIRST_DATABASE_PORT = 25432
-# The demo with Airflow's metadata and logs takes 1 GB; below this a first start would end in the middle.
-LEAST_FREE_BYTES = 2 * 1024**3
 
 Say = Callable[[str], None]
 
@@ -59,20 +56,6 @@ def embedded_server(settings: Settings) -> Server | None:
     return Server(folder, _database_port(folder), load(settings.home).database_admin)
 
 
-@contextmanager
-def only_one(settings: Settings) -> Iterator[None]:
-    """Hold the home for a start or a stop. Raises PreparationError when another command holds it."""
-    make_home(settings)
-    with (settings.home / "lock").open("w", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PreparationError(
-                f"Another `make up` or `make down` works on {settings.home}: wait for it, or end it with Ctrl-C."
-            ) from None
-        yield
-
-
 def libpq_environment(url: str) -> dict[str, str]:
     """The environment variables by which psql reaches `url`, so that its password is no argument."""
     parts = urlsplit(url)
@@ -82,6 +65,9 @@ def libpq_environment(url: str) -> dict[str, str]:
         "PGUSER": unquote(parts.username or ""),
         "PGPASSWORD": unquote(parts.password or ""),
         "PGDATABASE": unquote(parts.path.lstrip("/")),
+        "PGTZ": "UTC",
+        # Libpq calls the options of TLS in the environment as in a URL, but for the prefix.
+        **{f"PG{name.upper()}": value for name, value in warehouse.tls_options(url).items()},
     }
 
 
@@ -90,7 +76,8 @@ def prepare(settings: Settings, say: Say, *, metadata: str = "airflow", has_own_
 
     Raises PreparationError, ServerError or WarehouseError with a sentence that says what to do.
     """
-    make_home(settings)
+    if remark := make_home(settings):
+        say(remark)
     if has_own_landing:
         _check_landing(settings.landing)
     credentials = load(settings.home)
@@ -131,27 +118,6 @@ def run_quietly(command: list[str], house: House, log: str, problem: str) -> Non
     if done.returncode:
         tail = "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])
         raise PreparationError(f"{tail}\n{problem}: the lines above say why, all of them are in {path}.")
-
-
-def make_home(settings: Settings) -> None:
-    """Make the state folder and check that there is room. Raises PreparationError when it cannot be used."""
-    try:
-        for folder in (settings.home, settings.home / "logs", settings.home / "run"):
-            folder.mkdir(parents=True, exist_ok=True)
-        probe = settings.home / "run" / "probe"
-        probe.write_text("x", encoding="utf-8")
-        probe.unlink()
-    except OSError as error:
-        raise PreparationError(
-            f"SILLAGE_HOME {settings.home} cannot be written ({error.strerror}): free space there, or set SILLAGE_HOME to a"
-            " folder that you may write."
-        ) from error
-    free = shutil.disk_usage(settings.home).free
-    if free < LEAST_FREE_BYTES and not (settings.home / "demo.json").exists():
-        raise PreparationError(
-            f"Only {free / 1024**3:.1f} GB are free in {settings.home} and a start needs 2: free some, or set SILLAGE_HOME to"
-            " another disk."
-        )
 
 
 def _check_landing(landing: str) -> None:
@@ -197,6 +163,9 @@ def _open_embedded(server: Server, credentials: Credentials, metadata: str, say:
     if server.start():
         say(f"Postgres runs on 127.0.0.1:{server.port}.")
     admin_url = server.url("postgres")
+    if _is_there(admin_url, "sillage"):
+        # Before anything is changed in it.
+        warehouse.assert_not_newer(server.url("sillage"))
     passwords = {OWNER: credentials.warehouse_owner, "airflow": credentials.metadata_owner, **credentials.readers}
     roles.bootstrap_roles(admin_url, passwords)
     ensure_database(admin_url, "sillage", OWNER)
@@ -209,6 +178,7 @@ def _open_embedded(server: Server, credentials: Credentials, metadata: str, say:
 
 def _open_external(url: str, credentials: Credentials, metadata: str) -> tuple[str, str]:
     """Airflow's metadata goes beside the given database, under a name that no other Airflow can have chosen."""
+    warehouse.assert_not_newer(url)
     roles.bootstrap_roles(url, credentials.readers)
     given = os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
     if given:
@@ -223,17 +193,18 @@ def _for_airflow(url: str) -> str:
     return "postgresql+psycopg2://" + url.split("://", 1)[1]
 
 
+def _is_there(admin_url: str, name: str) -> bool:
+    with warehouse.connect(admin_url) as connection, warehouse.transaction(connection) as cursor:
+        cursor.execute("select 1 from pg_database where datname = %s", (name,))
+        return cursor.fetchone() is not None
+
+
 def ensure_database(admin_url: str, name: str, owner: str) -> None:
     """Make the database `name` of `owner`, closed to everyone else, where it is not there. Raises PreparationError."""
-    with (
-        warehouse.connect(admin_url),
-        closing(psycopg2.connect(admin_url)) as connection,
-        connection.cursor() as cursor,
-    ):
+    if _is_there(admin_url, name):
+        return
+    with closing(psycopg2.connect(admin_url)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
-        cursor.execute("select 1 from pg_database where datname = %s", (name,))
-        if cursor.fetchone():
-            return
         try:
             cursor.execute(sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(owner)))
         except errors.InsufficientPrivilege as error:
@@ -254,6 +225,8 @@ def _parse_dbt_project(house: House, say: Say) -> None:
     if target.exists() and target.stat().st_mtime >= newest:
         return
     say("Parsing the dbt project.")
+    # As the tasks have them: in this process dbt would put its log into the checkout.
+    os.environ.update({name: value for name, value in house.environment.items() if name.startswith("DBT_")})
     models.parse(house.warehouse_url)
     os.utime(target)
 

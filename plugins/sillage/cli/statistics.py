@@ -1,4 +1,4 @@
-"""The table of delivery statistics that ends a start, read from the marts as any BI tool would."""
+"""The table of delivery statistics that ends a start or a run, read from the marts as any BI tool would."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from datetime import datetime
 
 from .. import warehouse
 from ..window import label
+from .terminal import shown
 
 QUERY = """
 select coalesce(deliveries.label, statistics.delivery_id), delivered_count, recipient_open_count, human_recipient_open_count,
        recipient_click_count, human_recipient_click_count, opt_out_count, open_rate, human_open_rate, reactivity_rate
 from marts.delivery_statistics as statistics left join marts.deliveries using (delivery_id)
-order by statistics.delivery_id
+order by statistics.delivery_id limit %s
 """
+# As many as a terminal shows at once; the rest is a query away.
+SHOWN_DELIVERIES = 40
 HEADS = (
     "delivery",
     "delivered",
@@ -35,7 +38,9 @@ def table(url: str) -> str:
         (exists,) = cursor.fetchone() or (False,)
         if not exists:
             return "No delivery statistics yet: they appear with the first hour that is published."
-        cursor.execute(QUERY)
+        cursor.execute("select count(*) from marts.delivery_statistics")
+        (deliveries,) = cursor.fetchone() or (0,)
+        cursor.execute(QUERY, (SHOWN_DELIVERIES,))
         rows = [[_cell(name, value) for name, value in zip(HEADS, row, strict=True)] for row in cursor.fetchall()]
         cursor.execute("select count(*), sum(record_count), max(window_end) from marts.workflow_windows")
         hours, records, newest = cursor.fetchone() or (0, 0, None)
@@ -47,6 +52,8 @@ def table(url: str) -> str:
         )
         for line in [list(HEADS), ["-" * width for width in widths], *rows]
     ]
+    if deliveries > len(rows):
+        lines.append(f"... and {deliveries - len(rows):,} more: select * from marts.delivery_statistics")
     until = f", the newest until {label(newest)}" if isinstance(newest, datetime) else ""
     return "\n".join([*lines, "", f"{hours} hours published{until}; {records or 0:,} records read."])
 
@@ -72,4 +79,5 @@ def _cell(head: str, value: object) -> str:
         return f"{float(str(value)) * 100:.1f}"
     if isinstance(value, int):
         return f"{value:,}"
-    return str(value)[:LABEL_WIDTH]
+    # A label is what somebody else wrote.
+    return shown(str(value), keep="")[:LABEL_WIDTH]

@@ -1,0 +1,187 @@
+"""A real Airflow on a home of its own: what dies comes back, and what was killed leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sillage.cli import processes
+from sillage.server import free_port
+
+pytestmark = pytest.mark.slow
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+# Two cores that other tests keep busy.
+PATIENCE = 180
+
+
+class Machine:
+    """A home with a landing zone of its own, and the commands of the Makefile on it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        (home / "zone").mkdir()
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("SILLAGE_", "AIRFLOW_", "DBT_"))},
+            "PYTHONPATH": str(CHECKOUT / "plugins"),
+            "SILLAGE_HOME": str(home / "state"),
+            "SILLAGE_LANDING": str(home / "zone"),
+            "SILLAGE_PORT": str(free_port()),
+        }  # fmt: skip
+
+    def sillage(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "sillage", *words],
+            env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=600,
+        )  # fmt: skip
+
+    def pid(self, name: str) -> int | None:
+        return processes.running(self.home / "state", name)
+
+    def postgres(self) -> int | None:
+        words = self.sillage("status").stdout.splitlines()[0].split()
+        return int(words[2]) if words[1] == "pid" else None
+
+    def family(self, name: str) -> list[psutil.Process]:
+        process = psutil.Process(self.pid(name))
+        return [process, *process.children(recursive=True)]
+
+    def write(self, *lines: object) -> None:
+        hour = self.home / "zone" / "canonical" / "2026-01-01" / "00"
+        hour.mkdir(parents=True, exist_ok=True)
+        (hour / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    # Not pytest's own temporary folder: as root that one is closed to the user that runs Postgres.
+    with tempfile.TemporaryDirectory(prefix="sillage-home-") as folder:
+        Path(folder).chmod(0o755)
+        made = Machine(Path(folder))
+        yield made
+        made.sillage("down")
+
+
+def living(processes_of: list[psutil.Process]) -> list[psutil.Process]:
+    return [process for process in processes_of if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+def until(is_so: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.5)
+
+
+def test_a_run_without_airflow_prints_what_it_did_and_keeps_the_whole_log_in_a_file(machine: Machine) -> None:
+    delivered = {"event_type": "delivered", "occurred_at": "2026-01-01T00:01:00Z"}
+    machine.write(
+        {**delivered, "event_id": "e1", "recipient_id": "r1", "delivery_id": "d1"},
+        # Where a delivery is named, anybody's text may stand: it must not steer the terminal.
+        {**delivered, "event_id": "e2", "recipient_id": "r2", "delivery_id": "\x1b]0;mine\x07\u202e"},
+    )
+    told = machine.sillage("run", "2026-01-01T00", "2026-01-01T01")
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "Published 1 hour(s): 2 records read = 2 events" in told.stdout
+    assert "1 hours published, the newest until 2026-01-01T01:00Z; 2 records read." in told.stdout
+    assert len(told.stdout.splitlines()) < 40, told.stdout
+    assert "\x1b" not in told.stdout
+    assert "\u202e" not in told.stdout
+    assert r"\x1b]0;mine\x07\u202e" in told.stdout
+    log = (machine.home / "state" / "logs" / "run.log").read_text(encoding="utf-8")
+    assert len(log.splitlines()) > 200
+    assert log.splitlines()[-1] not in told.stdout
+
+
+def test_a_run_without_airflow_prints_the_whole_log_when_asked_to(machine: Machine) -> None:
+    before = (machine.home / "state" / "logs" / "run.log").stat().st_size
+    told = machine.sillage("run", "2026-01-01T00", "2026-01-01T01", "--verbose")
+    assert told.returncode == 0, told.stdout + told.stderr
+    with (machine.home / "state" / "logs" / "run.log").open(encoding="utf-8") as stream:
+        stream.seek(before)
+        log = stream.read().splitlines()
+    assert len(log) > 200
+    assert not [line for line in log if line.isascii() and line.isprintable() and line not in told.stdout]
+
+
+def test_a_run_that_fails_says_why_in_a_sentence_and_where_its_log_is(machine: Machine) -> None:
+    machine.write(*({"event_id": "no event"} for _ in range(2000)))
+    told = machine.sillage("run", "2026-01-01T00", "2026-01-01T01")
+    assert told.returncode == 1
+    assert "The run of [2026-01-01T00:00Z, 2026-01-01T01:00Z) failed. Its stage land: " in told.stderr
+    assert "2000 of 2000 records" in told.stderr or "rejected" in told.stderr
+    assert f"The whole log is {machine.home / 'state' / 'logs' / 'run.log'}" in told.stderr
+    assert "Traceback" not in told.stdout + told.stderr
+    (machine.home / "zone" / "canonical" / "2026-01-01" / "00" / "events.jsonl").unlink()
+
+
+def test_what_is_started_is_well_and_starting_again_changes_no_process(machine: Machine) -> None:
+    told = machine.sillage("up")
+    assert told.returncode == 0, told.stdout + told.stderr
+    pids = {name: machine.pid(name) for name in (processes.SUPERVISOR, *processes.COMPONENTS)}
+    assert None not in pids.values()
+    status = machine.sillage("status")
+    assert status.returncode == 0, status.stdout + status.stderr
+    machine.environment |= {"PGTZ": "Asia/Tokyo", "AIRFLOW__CORE__PARALLELISM": "99", "DBT_TARGET": "mine"}
+    assert machine.sillage("up").returncode == 0
+    assert {name: machine.pid(name) for name in pids} == pids
+
+
+def test_a_run_through_airflow_prints_what_it_did_and_the_logs_of_its_tasks_when_asked_to(machine: Machine) -> None:
+    machine.write(
+        {"event_id": "e3", "event_type": "delivered", "occurred_at": "2026-01-01T00:01:00Z", "recipient_id": "r1", "delivery_id": "d1"}
+    )  # fmt: skip
+    told = machine.sillage("run", "2026-01-01T00", "2026-01-01T01", "--verbose")
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "make-run: Published 1 hour(s): 1 records read" in told.stdout
+    assert " info This run holds the writer's turn" in told.stdout
+    assert "1 hours published" in told.stdout
+
+
+@pytest.mark.parametrize("name", ["scheduler", "api-server", "triggerer", "dag-processor"])
+def test_a_component_that_is_killed_comes_back_without_a_hand(machine: Machine, name: str) -> None:
+    family = machine.family(name)
+    family[0].kill()
+    until(lambda: machine.pid(name) not in (None, family[0].pid))
+    until(lambda: machine.sillage("status").returncode == 0)
+    assert living(family) == [], "what it left behind is ended"
+    line = next(line for line in machine.sillage("status").stdout.splitlines() if line.startswith(name))
+    assert "times started again: 1, last at 20" in line
+    assert f"{name} is started again." in processes.log_of(machine.home / "state", processes.SUPERVISOR).read_text()
+
+
+def test_a_postgres_that_is_killed_comes_back_without_a_hand(machine: Machine) -> None:
+    pid = machine.postgres()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: machine.postgres() not in (None, pid))
+    until(lambda: machine.sillage("status").returncode == 0)
+
+
+def test_nothing_is_left_after_the_supervisor_and_the_scheduler_were_killed_and_down(machine: Machine) -> None:
+    families = [process for name in (*processes.COMPONENTS, processes.SUPERVISOR) for process in machine.family(name)]
+    for name in (processes.SUPERVISOR, "scheduler"):
+        os.kill(machine.pid(name) or 0, signal.SIGKILL)
+    until(lambda: machine.pid("scheduler") is None)
+    workers = [process for process in living(families) if "LocalExecutor" in " ".join(process.cmdline())]
+    assert len(workers) == 4, "the workers have outlived their scheduler"
+    told = machine.sillage("status")
+    assert told.returncode == 1
+    assert "Not running: supervisor, scheduler. `make up` starts what is missing" in told.stderr
+    told = machine.sillage("down")
+    assert told.returncode == 0, told.stderr
+    assert living(families) == []
+    assert processes.left_behind(machine.home / "state") == []
+    assert not [
+        process for process in psutil.process_iter(["cmdline"]) if str(machine.home) in " ".join(process.info["cmdline"] or ())
+    ]  # fmt: skip
