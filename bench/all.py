@@ -30,6 +30,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "over_history.py": ["{history}"],
     "queries.py": ["{history}"],
     "pages.py": ["{tabs}", "{owner}"],
+    "exports.py": [],
     "user_agents.py": ["speed"],
     "verdicts.py": [],
     "verdict_cost.py": [],

@@ -225,7 +225,7 @@ def keep(folder: Path, events: int = EVENTS) -> Kept:
     """
     folder.mkdir(parents=True, exist_ok=True)
     settle(folder)
-    kept = _server_of(folder)
+    kept = server_of(folder)
     kept.server.start()
     mark = folder / "events"
     if not mark.exists():
@@ -246,10 +246,10 @@ def keep(folder: Path, events: int = EVENTS) -> Kept:
 
 def stop(folder: Path) -> bool:
     """Stop the server of the history in `folder`; False when it did not run."""
-    return _server_of(folder).server.stop()
+    return server_of(folder).server.stop()
 
 
-def _server_of(folder: Path) -> Kept:
+def server_of(folder: Path) -> Kept:
     about = folder / "server.json"
     if not about.exists():
         passwords = {role: secrets.token_urlsafe(16) for role in roles.READERS}
@@ -265,7 +265,7 @@ def kept_or_temporary(folder: Path | None, events: int = EVENTS) -> Iterator[tup
     place = Path(tempfile.mkdtemp(prefix="sillage-history-"))
     place.chmod(0o755)
     was_running = (
-        folder is not None and (folder / "server.json").exists() and _server_of(folder).server.pid() is not None
+        folder is not None and (folder / "server.json").exists() and server_of(folder).server.pid() is not None
     )
     try:
         yield keep(folder or place / "history", events), place

@@ -92,16 +92,16 @@ def measure(tabs_url: str, owner_url: str, rounds: int = ROUNDS) -> Result:
     with (
         tempfile.TemporaryDirectory(prefix="sillage-pages-") as home,
         serving(Path(home), owner_url, tabs_url) as server,
-        _client(server) as client,
+        client_of(server) as client,
     ):
         addresses = _addresses(owner_url)
         client.get("/tracking/static/sillage.css")
         before = _memory(server)
-        _ask(client, addresses)
+        ask(client, addresses)
         found: dict[str, list[float]] = {name: [] for name in addresses}
         sizes = {}
         for _ in range(rounds):
-            for name, (milliseconds, size) in _ask(client, addresses).items():
+            for name, (milliseconds, size) in ask(client, addresses).items():
                 found[name].append(milliseconds)
                 sizes[name] = size
         pages = [Measured(name, times, sizes[name]) for name, times in found.items()]
@@ -178,7 +178,7 @@ def _of_delivery(delivery_id: str, url: str) -> dict[str, tuple[str, dict[str, A
     }
 
 
-def _ask(client: httpx.Client, addresses: dict[str, str]) -> dict[str, tuple[float, int]]:
+def ask(client: httpx.Client, addresses: dict[str, str]) -> dict[str, tuple[float, int]]:
     found = {}
     for name, address in addresses.items():
         started = time.perf_counter()
@@ -191,9 +191,9 @@ def _ask(client: httpx.Client, addresses: dict[str, str]) -> dict[str, tuple[flo
 
 
 @contextmanager
-def _client(server: ApiServer) -> Iterator[httpx.Client]:
+def client_of(server: ApiServer) -> Iterator[httpx.Client]:
     """A client that is logged in and keeps its connection, as a browser does."""
-    with httpx.Client(timeout=30, follow_redirects=False) as client:
+    with httpx.Client(timeout=30, follow_redirects=True) as client:
         answer = client.post(f"{server.url}/auth/token", json={"username": "admin", "password": "admin"})
         answer.raise_for_status()
         client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"

@@ -45,15 +45,17 @@ def walk(found, prefix=""):
                         routes.add((one.path, tuple(sorted(one.methods or ()))))
 walk(app.routes)
 
-def ask(path, person=None, **more):
+def ask(path, person=None, method="GET"):
     client = TestClient(app, base_url="http://testserver", raise_server_exceptions=False, follow_redirects=False)
     headers = {}
     if person is not None:
         headers["Authorization"] = "Bearer " + manager.generate_jwt(people[person])
     address = "/flow/tracking" + path.replace("{name:path}", "sillage.css")
-    return client.get(address + "?id=x", headers=headers).status_code
+    return client.request(method, address + "?id=x", headers=headers).status_code
 
 answers = {"routes": sorted(routes), "anonymous": {path: ask(path) for path, _ in routes}}
+answers["anonymous HEAD"] = {path: ask(path, method="HEAD") for path, _ in routes}
+answers["viewer HEAD"] = {path: ask(path, "viewer", "HEAD") for path, _ in routes}
 for person in people:
     answers[person] = {path: ask(path, person) for path, _ in routes}
 docs = TestClient(app, raise_server_exceptions=False)
@@ -112,6 +114,18 @@ def test_every_route_is_asked_and_answers_get_only(answers: dict[str, dict[str, 
 
 def test_no_route_answers_a_caller_who_is_not_logged_in(answers: dict[str, dict[str, int]]) -> None:
     assert set(answers["anonymous"].values()) == {401}
+
+
+def test_head_is_guarded_as_get_is(answers: dict[str, dict[str, int]]) -> None:
+    for person in ("anonymous", "viewer"):
+        asked = answers[f"{person} HEAD"]
+        # An export reads nothing for HEAD, so it does not find out that this warehouse is gone.
+        exports = {path for path, status in asked.items() if path.endswith(".csv") and status == 200}
+        assert {path: asked[path] for path in asked if path not in exports} == {
+            path: status for path, status in answers[person].items() if path not in exports
+        }
+        assert not exports & RECIPIENTS or person != "viewer"
+        assert not exports or person != "anonymous"
 
 
 def test_a_viewer_is_let_in_but_not_to_recipients(answers: dict[str, dict[str, int]]) -> None:

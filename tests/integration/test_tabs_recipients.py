@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
 
-from sillage.queries import audience
+from sillage.queries import audience, recipients
 from sillage.queries.reader import Reader
 from sillage.tabs import guard
 from tabs_client import client_of, figure, get
@@ -61,6 +62,40 @@ def test_masked_addresses_cannot_be_spelled_out_by_searching(reader: Reader, hou
     text = get(masking, "/recipients", q=row.email)
     assert row.recipient_id in text
     assert row.email not in text.replace(f'value="{row.email}"', "")
+
+
+def test_an_address_is_found_in_capitals_by_its_beginning_and_with_its_domain_in_either_form(
+    client: TestClient, house: House
+) -> None:
+    (row,) = house.rows(
+        "select recipient_id, email from marts.recipients where email like '%%@gmail.com' order by 1 limit 1"
+    )
+    by_part = f"select recipient_id from marts.recipients where email like '{row.email[:4]}%%' or recipient_id like '{row.email[:4]}%%'"
+    beginning = {found.recipient_id for found in house.rows(by_part)}
+    for text in (row.email[:4], row.email[:4].upper(), f"  {row.email[:4].title()}\t"):
+        assert set(ids(get(client, "/recipients", q=text))) <= beginning, text
+        assert len(ids(get(client, "/recipients", q=text))) == min(len(beginning), recipients.FOUND_LIMIT)
+    assert recipients.spellings("Ada@BÜCHER.example") == ["ada@bücher.example", "ada@xn--bcher-kva.example"]
+    assert recipients.spellings("ada@xn--bcher-kva.example") == ["ada@xn--bcher-kva.example", "ada@bücher.example"]
+    for odd in ("@", "a@", "@a..b", "ada@xn--zzzzzz99999999.example", "a@" + "x" * 400):
+        assert recipients.spellings(odd)[0] == odd
+        get(client, "/recipients", q=odd)
+
+
+def test_the_only_recipient_found_opens_at_once_and_its_address_is_in_no_address(
+    client: TestClient, house: House
+) -> None:
+    (row,) = house.rows(
+        "select recipient_id, email from marts.recipients as one where email like '%%@gmail.com' and not exists ("
+        " select 1 from marts.recipients as other where other.recipient_id <> one.recipient_id and (other.email like one.email || '%%'"
+        " or other.recipient_id like one.recipient_id || '%%')) order by 1 limit 1"
+    )
+    for text in (row.email, row.email.upper(), row.recipient_id):
+        answer = client.get("/flow/tracking/recipients", params={"q": text}, follow_redirects=False)
+        assert answer.status_code == 302, text
+        assert answer.headers["location"] == f"/flow/tracking/recipient?id={quote(row.recipient_id)}"
+        assert figure(client.get(answer.headers["location"]).text, "opened")
+    assert client.get("/flow/tracking/recipients", params={"q": "nobody@"}, follow_redirects=False).status_code == 200
 
 
 TRUTHS = {

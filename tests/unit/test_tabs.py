@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import csv
 import io
 import os
@@ -15,11 +16,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
 
 import pytest
 from fastapi import Request
 
 from hostile import MESSAGES
+from sillage.queries.reader import Reader
 from sillage.tabs import csv_export, figures, guard, language, message, rendering, state
 
 TABS = Path(rendering.__file__).parent
@@ -135,7 +139,7 @@ def test_an_export_reads_back_as_it_was() -> None:
 
 
 def test_a_download_is_named_without_what_a_header_could_be_split_with() -> None:
-    answer = csv_export.download('x"\r\nSet-Cookie: a=b/../..', ["a"], lambda: iter([]))
+    answer = csv_export.download(Reader(""), 'x"\r\nSet-Cookie: a=b/../..', ["a"], lambda cursor: iter([]))
     assert re.fullmatch(r'attachment; filename="[A-Za-z0-9._-]+\.csv"', answer.headers["content-disposition"])
 
 
@@ -259,20 +263,36 @@ def test_a_link_changes_only_what_it_names() -> None:
     )
 
 
-@pytest.mark.parametrize("after", ["", "%%%", "e30", "WzEsMl0x", "bm90anNvbg", "x" * 9000])
+SPOILT = [
+    "", "%%%", "e30", "WzEsMl0x", "bm90anNvbg", "x" * 9000, "é", state.packed(), state.packed("a"), state.packed(1, "a"),
+    state.packed("a", 2**63), state.packed("a", True), state.packed("a", 1.0), state.packed("a", None), state.packed("\0", 1),
+    state.packed("\ud800", 1), state.packed(["a"], 1), state.packed("a", 1, 1), base64.urlsafe_b64encode(b"[" * 99_999).decode(),
+    base64.urlsafe_b64encode(b'["a", 1e999]').decode(), base64.urlsafe_b64encode(b'["a", ' + b"9" * 5000 + b"]").decode(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("after", SPOILT)
 def test_a_spoilt_place_in_a_list_is_the_beginning(after: str) -> None:
-    values = state.unpacked(request(f"after={after}"))
-    assert values is None or isinstance(values, list)
+    assert state.place(request(urlencode({"after": after})), str, int) is None
+
+
+@pytest.mark.parametrize("spoilt", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "x", "", "-" * 36])
+def test_a_place_whose_time_or_id_cannot_be_read_is_the_beginning(spoilt: str) -> None:
+    after = state.packed(spoilt, "00000000-0000-0000-0000-000000000000")
+    assert state.place(request(f"after={after}"), datetime, UUID) is None
+    assert state.place(request(f"after={state.packed('2026-01-01T00:00:00Z', spoilt)}"), datetime, UUID) is None
 
 
 def test_a_place_in_a_list_comes_back_as_it_was() -> None:
-    assert state.unpacked(request(f"after={state.packed('2026-01-01T00:00:00+00:00', 'é')}")) == [
-        "2026-01-01T00:00:00+00:00",
-        "é",
-    ]
+    at, key = datetime(2026, 1, 1, 0, 0, 0, 5, tzinfo=UTC), "00000000-0000-0000-0000-00000000000a"
+    after = state.packed(at, "é", 2**63 - 1, key)
+    assert state.place(request(f"after={after}"), datetime, str, int, UUID) == [at, "é", 2**63 - 1, key]
 
 
-@pytest.mark.parametrize("value", ["", "x", "99999-01-01", "2026-13-01", "9999-12-31"])
+@pytest.mark.parametrize(
+    "value",
+    ["", "x", "99999-01-01", "2026-13-01", "9999-12-31", "0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00"],
+)
 def test_a_date_that_cannot_be_is_not_given(value: str) -> None:
     assert state.moment(request(f"from={value}"), "from", end_of_day=True) is None
 

@@ -1,5 +1,6 @@
 -- The event store: every distinct event of every hour, with what was found out about it. Copies of an event in other hours
 -- stay (is_standing false), so that an hour that is taken back does not take the event with it.
+-- The last two indexes are the tabs': what leads somewhere by its address, and the few that a log of a million would hide.
 {{ config(
     unique_key=['delivery_number', 'message_key', 'event_key', 'window_start'],
     is_partitioned=true,
@@ -11,6 +12,16 @@
         {'columns': ['message_ref'], 'type': 'hash'},
         {'columns': ['message_ref'], 'where': 'delivery_ref is null and message_ref is not null'},
         {'columns': ['delivery_number', 'requester_id'], 'where': 'requester_id is not null'},
+        {
+            'columns': ['delivery_number', "left(coalesce(url, ''), 200)", 'occurred_at'],
+            'where': "url is not null or event_type not in ('targeted', 'sent', 'delivered', 'open')",
+        },
+        {
+            'columns': ['delivery_number', 'occurred_at'],
+            'where': "event_type not in ('targeted', 'sent', 'delivered', 'open', 'click')"
+            ~ " or device_type not in ('desktop', 'mobile', 'unknown')"
+            ~ " or verdict not in ('human', 'proxy_open')",
+        },
     ]
 ) }}
 

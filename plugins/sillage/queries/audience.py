@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from .log_order import LEADS, URL_KEY, has_device
 from .verdicts import IS_PEOPLE, IS_TRACKING
 
 PAGE = 100
@@ -24,11 +25,24 @@ HABITS = {
     "very_active": "clicks >= %(clicks)s",
     "on_device": "was_on_device",
 }
+# What at least one event of such a recipient is: who has none need not be looked at.
+_ACTS = {
+    "opened": IS_TRACKING,
+    "opened_only": IS_TRACKING,
+    "clicked": "event_type = 'click'",
+    "neither": "true",
+    "bounced": "event_type in ('hard_bounce', 'soft_bounce')",
+    "opted_out": "event_type = 'opt_out'",
+}
+_RARE = ("bounced", "opted_out")
 # A filter over all deliveries reads the events of so many recipients at a time, and stops at the next step once the page
 # is full or this time is over: however few match among millions, a page comes back, and says where to go on.
 STEP = 200
 SECONDS = 0.06
+# Within a delivery, the recipients of so many events at a time.
+STEP_EVENTS = 1000
 _PEOPLE = f"(event_type not in ('open', 'click', 'mirror_page', 'opt_out') or {IS_PEOPLE})"
+_COUNTED = f"is_standing and not is_withheld and {_PEOPLE}"
 
 
 @dataclass(frozen=True)
@@ -48,12 +62,44 @@ def of_delivery(
     device: str = "",
     url: str = "",
     after: str = "",
-    limit: int = PAGE,
-) -> list[Any]:
+) -> tuple[list[Any], str | None]:
     """Recipients of a delivery by what they did (one of BEHAVIOURS), in the order of their ids, those after `after`.
 
-    With `device` those who were seen on it, with `url` those who clicked that link.
+    With `device` those who were seen on it, with `url` those who clicked that link. Gives a page, and the id to go on after,
+    None at the end; as in `over_all`, a page that is not full need not be the last.
     """
+    values = {"number": delivery_number, "device": device, "url": url}
+    act = _ACTS[behaviour]
+    if (behaviour == "neither" and (device or url)) or (behaviour == "opened_only" and url):
+        return [], None
+    if behaviour not in _RARE and url:
+        # The beginning is what the index holds (int_events.sql).
+        act = f"event_type = 'click' and {LEADS} and {URL_KEY} = left(%(url)s, 200) and url = %(url)s"
+    elif behaviour not in _RARE and device:
+        act = f"{IS_TRACKING} and {has_device(device)}"
+    # Few are found by their index; the planner would look for them among all, as if they were spread evenly.
+    fence = "offset 0" if behaviour in _RARE else ""
+    rows: list[Any] = []
+    until = time.monotonic() + SECONDS
+    while len(rows) < PAGE and time.monotonic() < until:
+        cursor.execute(
+            f"""
+            select recipient_id from (
+                select recipient_id from intermediate.int_events
+                where delivery_number = %(number)s and recipient_id > %(after)s and {_COUNTED} and {act} {fence}
+            ) as acts order by recipient_id limit %(limit)s
+            """,
+            {**values, "after": after, "limit": STEP_EVENTS},
+        )
+        ids = list(dict.fromkeys(recipient_id for (recipient_id,) in cursor.fetchall()))
+        if not ids:
+            return rows, None
+        rows += _of_delivery(cursor, behaviour, ids, values)
+        after = ids[-1]
+    return _page(rows, after)
+
+
+def _of_delivery(cursor: Any, behaviour: str, recipient_ids: list[str], values: dict[str, Any]) -> list[Any]:
     cursor.execute(
         f"""
         select found.*, recipients.email from (
@@ -63,14 +109,14 @@ def of_delivery(
                 count(*) filter (where event_type in ('hard_bounce', 'soft_bounce')) as bounces,
                 count(*) filter (where event_type = 'opt_out') as opt_outs, max(occurred_at) as last_at
             from intermediate.int_events
-            where delivery_number = %(number)s and is_standing and not is_withheld and recipient_id > %(after)s and {_PEOPLE}
+            where delivery_number = %(number)s and recipient_id = any(%(ids)s) and {_COUNTED}
             group by recipient_id
             having (%(device)s = '' or bool_or({IS_TRACKING} and coalesce(device_type, 'unknown') = %(device)s))
                 and (%(url)s = '' or bool_or(event_type = 'click' and url = %(url)s))
         ) as found left join marts.recipients as recipients using (recipient_id)
-        where {BEHAVIOURS[behaviour]} order by recipient_id limit %(limit)s
+        where {BEHAVIOURS[behaviour]} order by recipient_id
         """,
-        {"number": delivery_number, "after": after, "device": device, "url": url, "limit": limit},
+        {**values, "ids": recipient_ids},
     )
     return list(cursor.fetchall())
 
@@ -93,6 +139,10 @@ def over_all(cursor: Any, habit: Habit, after: str = "") -> tuple[list[Any], str
             return rows, None
         rows += _step(cursor, habit, after, step.last)
         after = step.last
+    return _page(rows, after)
+
+
+def _page(rows: list[Any], after: str) -> tuple[list[Any], str]:
     if len(rows) > PAGE:
         rows = rows[:PAGE]
         after = rows[-1].recipient_id
@@ -108,7 +158,7 @@ def _step(cursor: Any, habit: Habit, after: str, last: str) -> list[Any]:
                 max(occurred_at) filter (where {IS_TRACKING}) as last_at, bool_or(event_type = 'delivered') as was_delivered,
                 bool_or({IS_TRACKING} and occurred_at >= %(since)s and device_type = %(device)s) as was_on_device
             from intermediate.int_events
-            where recipient_id > %(after)s and recipient_id <= %(last)s and is_standing and not is_withheld and {_PEOPLE}
+            where recipient_id > %(after)s and recipient_id <= %(last)s and {_COUNTED}
             group by recipient_id
         ) as seen join marts.recipients as recipients using (recipient_id)
         where {HABITS[habit.name]} order by recipient_id

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+from psycopg2.extras import NamedTupleCursor
 
 from .deliveries import escaped
+from .log_order import DEVICES, ORDERS, SENDING, VERDICTS, Part, Place, has_device, remaining, together
 from .verdicts import IS_PEOPLE, TRACKING
 
 __all__ = [
@@ -18,6 +21,7 @@ __all__ = [
     "SORTS",
     "TRACKING",
     "VERDICTS",
+    "Event",
     "Search",
     "count",
     "every",
@@ -25,23 +29,55 @@ __all__ = [
 ]
 
 PAGE = 100
-# The count beside the filters stops here: to count on costs more than the page.
+# The count beside the filters stops here: to count on costs more than the page. So many are also sorted in one go.
 COUNT_LIMIT = 10_000
+SORTS = ORDERS
+# An export's rows get their labels and addresses so many at a time.
+PORTION = 5000
 
-SENDING = ("targeted", "sent", "delivered", "deferred", "soft_bounce", "hard_bounce", "rejected", "complaint")
-VERDICTS = ("human", "proxy_open", "suspect", "machine_open", "scanner_click", "bot")
-DEVICES = ("desktop", "mobile", "tablet", "tv", "console", "ereader", "watch", "unknown")
+COLUMNS = """
+    event_key, source || ':' || coalesce(provider_event_id, event_key::text) as event_id, delivery_id,
+    recipient_id, link_id, message_id, source, event_type, url, position, content_part, verdict, verdict_reason,
+    coalesce(device_type, 'unknown') as device_type, coalesce(os_family, 'unknown') as os_family,
+    coalesce(browser_family, 'unknown') as browser_family, requester_id, reason, is_repeat, occurred_at, window_start
+"""
 
-# Sort keys are never null, so that "after this row" is one comparison.
-SORTS = {
-    "when": "occurred_at",
-    "type": "event_type",
-    "recipient": "recipient_id",
-    "url": "coalesce(url, '')",
-    "verdict": "verdict",
-    "device": "coalesce(device_type, 'unknown')",
-    "delivery": "delivery_id",
-}
+
+class Event(NamedTuple):
+    """A row of a log: COLUMNS after its place in the order, and what others know of it (None where nobody does)."""
+
+    part: int
+    key: str
+    event_key: str
+    event_id: str
+    delivery_id: str
+    recipient_id: str
+    link_id: str | None
+    message_id: str | None
+    source: str
+    event_type: str
+    url: str | None
+    position: int | None
+    content_part: str | None
+    verdict: str
+    verdict_reason: str | None
+    device_type: str
+    os_family: str
+    browser_family: str
+    requester_id: str | None
+    reason: str | None
+    is_repeat: bool
+    occurred_at: datetime
+    window_start: datetime
+    label: str | None = None
+    category: str | None = None
+    email: str | None = None
+    delivery_label: str | None = None
+
+    @property
+    def sort_key(self) -> Place:
+        """Where it stands: with event_key, where the next page begins."""
+        return Place(self.part, self.key, self.occurred_at)
 
 
 @dataclass(frozen=True)
@@ -61,16 +97,39 @@ class Search:
     is_descending: bool = True
 
 
-def page(cursor: Any, search: Search, after: tuple[Any, str] | None = None, limit: int | None = PAGE) -> list[Any]:
-    """The events that `search` finds after the row `after` (its sort key and event key), at most `limit`."""
-    _execute(cursor, search, after, limit)
-    return list(cursor.fetchall())
+def page(
+    cursor: Any,
+    search: Search,
+    after: tuple[Place, str] | None = None,
+    limit: int = PAGE,
+    found: int | None = None,
+) -> list[Event]:
+    """The events that `search` finds after the row `after` (its sort key and event key), at most `limit`.
+
+    `found` is what `count` says, where that is known already.
+    """
+    if found is None:
+        found = count(cursor, search)
+    if not found:
+        return []
+    parts = ORDERS[search.sort]
+    if len(parts) > 1 and found <= COUNT_LIMIT:
+        parts = [together(parts)]
+    rows: list[Any] = []
+    for part in remaining(parts, search.is_descending, after[0] if after else None):
+        if len(rows) < limit:
+            begins = after if after and part.holds(after[0]) else None
+            _execute(cursor, search, part, begins, limit - len(rows))
+            rows += cursor.fetchall()
+    return _labelled(cursor, rows, with_deliveries=True)
 
 
-def every(cursor: Any, search: Search) -> Iterator[Any]:
-    """All of them, one by one, for an export; `cursor` should fetch in portions (Reader.stream)."""
-    _execute(cursor, search, None, None)
-    yield from cursor
+def every(cursor: Any, search: Search) -> Iterator[Event]:
+    """All of them, one by one, for an export, without their deliveries' labels; `cursor` should fetch in portions."""
+    _execute(cursor, search, together(ORDERS[search.sort]), None, None)
+    with cursor.connection.cursor(cursor_factory=NamedTupleCursor) as other:
+        while rows := cursor.fetchmany(PORTION):
+            yield from _labelled(other, rows, with_deliveries=False)
 
 
 def count(cursor: Any, search: Search) -> int:
@@ -84,34 +143,54 @@ def count(cursor: Any, search: Search) -> int:
     return found
 
 
-def _execute(cursor: Any, search: Search, after: tuple[Any, str] | None, limit: int | None) -> None:
+def _execute(cursor: Any, search: Search, part: Part, after: tuple[Place, str] | None, limit: int | None) -> None:
     conditions, values = _conditions(search)
-    key, direction = SORTS[search.sort], "desc" if search.is_descending else "asc"
+    columns, direction = part.columns(), "desc" if search.is_descending else "asc"
     if after is not None:
         sign = "<" if search.is_descending else ">"
-        # The first comparison is for the index on time, the second decides between equals.
-        conditions += (
-            f" and {key} {sign}= %(after_key)s and ({key}, event_key) {sign} (%(after_key)s, %(after_event)s::uuid)"
-        )
-        values |= {"after_key": after[0], "after_event": after[1]}
+        names = {f"after_{number}": value for number, value in enumerate(part.values(*after))}
+        row = ", ".join(f"%({name})s" for name in names)
+        # The first comparison is for the index, the second decides between equals.
+        conditions += f" and {columns[0]} {sign}= %(after_0)s and ({', '.join(columns)}) {sign} ({row}::uuid)"
+        values |= names
     cursor.execute(
         f"""
-        select event.*, links.label, links.category, recipients.email, deliveries.label as delivery_label
-        from (
-            select {key} as sort_key, event_key, source || ':' || coalesce(provider_event_id, event_key::text) as event_id, delivery_id,
-                recipient_id, link_id, message_id, source, event_type, url, position, content_part, verdict, verdict_reason,
-                coalesce(device_type, 'unknown') as device_type, coalesce(os_family, 'unknown') as os_family,
-                coalesce(browser_family, 'unknown') as browser_family, requester_id, reason, is_repeat, occurred_at, window_start
-            from intermediate.int_events where {conditions}
-            order by {key} {direction}, event_key {direction} limit %(limit)s
-        ) as event
-        left join marts.links as links on links.delivery_id = event.delivery_id and links.link_id = event.link_id
-        left join marts.recipients as recipients on recipients.recipient_id = event.recipient_id
-        left join marts.deliveries as deliveries on deliveries.delivery_id = event.delivery_id
-        order by event.sort_key {direction}, event.event_key {direction}
+        select {part.number} as part, {part.key} as key, {COLUMNS} from intermediate.int_events where {conditions} and {part.condition}
+        order by {", ".join(f"{column} {direction}" for column in columns)} limit %(limit)s
         """,
         {**values, "limit": limit},
     )
+
+
+def _labelled(cursor: Any, rows: Sequence[Any], *, with_deliveries: bool) -> list[Event]:
+    """`rows` with what the marts know of their links, recipients and deliveries: asked for by key, however many there are."""
+    ids = list({row.delivery_id for row in rows})
+    link_ids = list({row.link_id for row in rows if row.link_id})
+    cursor.execute(
+        "select delivery_id, link_id, label, category from marts.links where delivery_id = any(%s) and link_id = any(%s)",
+        (ids, link_ids),
+    )
+    links = {(link.delivery_id, link.link_id): (link.label, link.category) for link in cursor.fetchall()}
+    cursor.execute(
+        "select recipient_id, email from marts.recipients where recipient_id = any(%s)",
+        (list({row.recipient_id for row in rows}),),
+    )
+    emails = dict(cursor.fetchall())
+    labels: dict[str, str] = {}
+    if with_deliveries:
+        cursor.execute("select delivery_id, label from marts.deliveries where delivery_id = any(%s)", (ids,))
+        labels = dict(cursor.fetchall())
+    return [
+        Event._make(
+            (
+                *row,
+                *links.get((row.delivery_id, row.link_id), (None, None)),
+                emails.get(row.recipient_id),
+                labels.get(row.delivery_id),
+            )
+        )
+        for row in rows
+    ]
 
 
 def _conditions(search: Search) -> tuple[str, dict[str, Any]]:
@@ -125,7 +204,7 @@ def _conditions(search: Search) -> tuple[str, dict[str, Any]]:
             list(search.recipient_ids) if search.recipient_ids is not None else None,
         ),
         ("verdict = %(verdict)s", "verdict", search.verdict or None),
-        ("coalesce(device_type, 'unknown') = %(device)s", "device", search.device or None),
+        (has_device(search.device), "device", search.device or None),
         ("url ilike %(url)s", "url", f"%{escaped(search.url)}%" if search.url else None),
         ("occurred_at >= %(since)s", "since", search.since),
         ("occurred_at < %(until)s", "until", search.until),

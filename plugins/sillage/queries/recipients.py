@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from .deliveries import escaped
@@ -13,30 +14,48 @@ FOUND_LIMIT = 50
 def search(cursor: Any, text: str, by_part: bool) -> list[Any]:
     """Recipients whose id or address is `text`; with `by_part` also those whose address or id begins with it.
 
-    Without the right to see addresses only whole ones are compared, so that nobody can spell one out letter by letter.
+    Addresses are compared without regard to case, and their domains in Unicode as in ASCII (`bücher.example`). Without the
+    right to see addresses only whole ones are compared, so that nobody can spell one out letter by letter.
     """
+    addresses = spellings(text)
+    # Each an operand of its own: the index on beginnings does not answer `like any`.
+    beginnings = {f"begins_{number}": f"{escaped(address)}%" for number, address in enumerate(addresses)}
+    begins_so = " or ".join(f"email like %({name})s" for name in beginnings)
     cursor.execute(
-        """
+        f"""
         select recipient_id, email, email_domain, is_erased from marts.recipients
-        where recipient_id = %(text)s or email = %(address)s
-            or (%(by_part)s and (email like %(begins)s or recipient_id like %(begins)s))
-        order by recipient_id = %(text)s or coalesce(email = %(address)s, false) desc, recipient_id limit %(limit)s
+        where recipient_id = %(text)s or email = any(%(addresses)s)
+            or (%(by_part)s and ({begins_so} or recipient_id like %(begins)s))
+        order by recipient_id = %(text)s or coalesce(email = any(%(addresses)s), false) desc, recipient_id limit %(limit)s
         """,
         {
             "text": text,
-            "address": text.lower(),
+            "addresses": addresses,
             "by_part": by_part,
             "begins": f"{escaped(text)}%",
+            **beginnings,
             "limit": FOUND_LIMIT,
         },
     )
     return list(cursor.fetchall())
 
 
+def spellings(text: str) -> list[str]:
+    """`text` as the address of a recipient may be written: in lower case, its domain as given, in ASCII and in Unicode."""
+    name, at, domain = text.strip().lower().rpartition("@")
+    found = [f"{name}{at}{domain}"]
+    if at:
+        with suppress(UnicodeError):
+            found.append(f"{name}@{domain.encode('idna').decode()}")
+        with suppress(UnicodeError):
+            found.append(f"{name}@{domain.encode().decode('idna')}")
+    return list(dict.fromkeys(found))
+
+
 def ids_of(cursor: Any, text: str) -> list[str]:
     """The recipient ids that a filter names: those with that address, else `text` itself as an id."""
     if "@" in text:
-        cursor.execute("select recipient_id from marts.recipients where email = %s limit 20", (text.lower(),))
+        cursor.execute("select recipient_id from marts.recipients where email = any(%s) limit 20", (spellings(text),))
         return [recipient_id for (recipient_id,) in cursor.fetchall()] or [text]
     return [text]
 

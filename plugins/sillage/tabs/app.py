@@ -9,13 +9,22 @@ import psycopg2
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 from psycopg2 import errors
+from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import settings
-from ..queries.reader import Reader
+from ..queries.reader import BusyError, Reader
 from ..warehouse import WarehouseError
-from . import guard, rendering
+from . import csv_export, guard, rendering
 
 log = logging.getLogger(__name__)
+
+# Every link of a page repeats its query; ours are far below this, and most servers and proxies take no more.
+LONGEST_QUERY = 65_536
+# The server ended the session: shut down, or idle for too long.
+_ENDED = {"57P01", "57P02", "57P03", "25P03", "57P05"}
+# Starlette's own refusals are words of the protocol.
+_NO_SUCH = {404: "There is no such page.", 405: "A page of the Tracking tabs is only read (GET)."}
 
 
 def create_app(reader: Reader | None = None) -> FastAPI:
@@ -24,6 +33,8 @@ def create_app(reader: Reader | None = None) -> FastAPI:
 
     def know_rights(request: Request, rights: guard.Rights) -> None:
         request.state.rights = rights
+        if len(request.scope["query_string"]) > LONGEST_QUERY:
+            raise HTTPException(400, "This address is too long: begin again at the list.")
 
     # Annotations are strings here, and FastAPI looks their names up in the module only.
     know_rights.__annotations__["rights"] = Annotated[guard.Rights, Depends(guard.rights_of_caller())]
@@ -42,8 +53,27 @@ def create_app(reader: Reader | None = None) -> FastAPI:
     app.add_api_route("/static/{name:path}", static, methods=["GET"])
     app.add_exception_handler(WarehouseError, _no_warehouse)
     app.add_exception_handler(psycopg2.Error, _refused)
-    app.add_exception_handler(HTTPException, _refusal)
+    app.add_exception_handler(AnyHTTPException, _refusal)
+    app.add_middleware(_Head)
     return app
+
+
+class _Head:
+    """Answers HEAD on every route as GET, behind the same guard, without the body; an export then reads nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request on."""
+
+        async def send_headers(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            await self.app({**scope, "method": "GET", csv_export.IS_HEAD: True}, receive, send_headers)
+        else:
+            await self.app(scope, receive, send)
 
 
 def start(request: Request) -> Response:
@@ -53,25 +83,29 @@ def start(request: Request) -> Response:
 
 def static(name: str) -> Response:
     """One of our scripts and styles; its address holds its digest, so it may be kept."""
-    file = (rendering.STATIC / name).resolve()
-    if not file.is_relative_to(rendering.STATIC) or not file.is_file():
+    if name not in rendering.static_names():
         raise HTTPException(404, "There is no such file.")
     return FileResponse(
-        file, headers={"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+        rendering.STATIC / name,
+        headers={"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"},
     )
 
 
 def _no_warehouse(request: Request, error: Exception) -> Response:
-    return rendering.page(request, "trouble.html", 503, message=str(error))
+    answer = rendering.page(request, "trouble.html", 503, message=str(error))
+    if isinstance(error, BusyError):
+        answer.headers["Retry-After"] = "30"
+    return answer
 
 
 def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, psycopg2.Error)  # narrows the type for the reader and mypy
     if isinstance(error, errors.QueryCanceled):
         return rendering.page(
             request,
             "trouble.html",
             504,
-            message="The warehouse took longer than ten seconds: narrow the period or the filter.",
+            message="The warehouse took too long for an answer: narrow the period or the filter.",
         )
     if isinstance(error, (errors.UndefinedTable, errors.InvalidSchemaName)):
         return rendering.page(
@@ -79,6 +113,22 @@ def _refused(request: Request, error: Exception) -> Response:
             "trouble.html",
             503,
             message="There is nothing to show yet: no hour has been published. Check tracking tells why.",
+        )
+    if isinstance(error, psycopg2.DataError):
+        log.warning("A page of the Tracking tabs was asked with a value that Postgres cannot read.", exc_info=error)
+        return rendering.page(
+            request,
+            "trouble.html",
+            400,
+            message="This address holds a value that cannot be read: begin again at the list.",
+        )
+    is_broken = isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)) and error.pgcode is None
+    if is_broken or error.pgcode in _ENDED:
+        return rendering.page(
+            request,
+            "trouble.html",
+            503,
+            message="The warehouse ended the connection while this page was made: load it again.",
         )
     # Postgres quotes values in its messages: they belong into the server's log, not on the page.
     log.exception("A page of the Tracking tabs failed.", exc_info=error)
@@ -91,8 +141,11 @@ def _refused(request: Request, error: Exception) -> Response:
 
 
 def _refusal(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # narrows the type for the reader and mypy
+    assert isinstance(error, AnyHTTPException)  # narrows the type for the reader and mypy
     if error.status_code == 401:
         # Not a page of ours: whoever is not logged in learns nothing.
         return Response("Not logged in.", 401, media_type="text/plain")
-    return rendering.page(request, "trouble.html", error.status_code, message=str(error.detail))
+    message = _NO_SUCH.get(error.status_code, error.detail) if type(error) is AnyHTTPException else error.detail
+    answer = rendering.page(request, "trouble.html", error.status_code, message=str(message))
+    answer.headers.update(error.headers or {})
+    return answer

@@ -60,6 +60,12 @@ def version_of(name: str) -> str:
     return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
 
 
+@cache
+def static_names() -> frozenset[str]:
+    """The files that may be asked for, as paths below STATIC."""
+    return frozenset(file.relative_to(STATIC).as_posix() for file in STATIC.rglob("*") if file.is_file())
+
+
 def speech_of(request: Request) -> Speech:
     """The language of the browser."""
     return Speech(preferred(request.headers.get("accept-language")))

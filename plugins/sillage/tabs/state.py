@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from fastapi import Request
 
 # Longer text is no search that a person types, and every character costs the database.
 LONGEST_TEXT = 500
+# No event is as old or as young; beyond, adding a day or another time zone may have no answer.
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2900, 1, 1, tzinfo=UTC)
+_LARGEST = 2**63 - 1
 
 
 def text(request: Request, name: str) -> str:
@@ -22,6 +26,11 @@ def text(request: Request, name: str) -> str:
 def identifier(request: Request, name: str = "id") -> str:
     """The parameter `name` exactly as given, however long."""
     return (request.query_params.get(name) or "").replace("\0", "")
+
+
+def identifiers(request: Request, name: str = "id") -> list[str]:
+    """All values of the parameter `name`, each once, as `identifier` gives one."""
+    return list(dict.fromkeys(value.replace("\0", "") for value in request.query_params.getlist(name)))
 
 
 def choice(request: Request, name: str, choices: Iterable[str], default: str) -> str:
@@ -45,18 +54,10 @@ def is_people(request: Request) -> bool:
 
 
 def moment(request: Request, name: str, *, end_of_day: bool = False) -> datetime | None:
-    """The parameter `name`, a date or a time in UTC; `end_of_day` takes a date as the whole day."""
+    """The parameter `name`, a date or a time, in UTC; `end_of_day` takes a date as the whole day."""
     value = text(request, name)
-    try:
-        parsed = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    if parsed.tzinfo is None:
-        parsed = parsed.replace(tzinfo=UTC)
-    try:
-        return parsed + timedelta(days=1) if end_of_day and len(value) == len("2026-01-01") else parsed
-    except OverflowError:
-        return None
+    found = _moment(value)
+    return found + timedelta(days=1) if found and end_of_day and _is_date(value) else found
 
 
 def packed(*values: Any) -> str:
@@ -64,13 +65,53 @@ def packed(*values: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(values, default=str).encode()).decode().rstrip("=")
 
 
-def unpacked(request: Request, name: str = "after") -> list[Any] | None:
-    """What `packed` made, None where it is missing or spoilt."""
-    value = request.query_params.get(name)
-    if not value:
-        return None
+def place(request: Request, *kinds: type, name: str = "after") -> list[Any] | None:
+    """What `packed` made of values of these `kinds` (str, int, datetime, UUID), None where it is missing or spoilt."""
+    given = request.query_params.get(name) or ""
     try:
-        values = json.loads(base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)))
-    except ValueError:
+        values = json.loads(base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)))
+    except (ValueError, RecursionError):
         return None
-    return values if isinstance(values, list) else None
+    if not isinstance(values, list) or len(values) != len(kinds):
+        return None
+    found = [_READ[kind](value) for kind, value in zip(kinds, values, strict=True)]
+    return None if None in found else found
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        parsed = datetime.fromisoformat(value)
+    except (ValueError, TypeError):
+        return None
+    if parsed.tzinfo is None:
+        parsed = parsed.replace(tzinfo=UTC)
+    return parsed.astimezone(UTC) if EARLIEST <= parsed < LATEST else None
+
+
+def _is_date(value: str) -> bool:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _text(value: Any) -> str | None:
+    """What Postgres takes as a text: no NUL, no half of a surrogate pair."""
+    if not isinstance(value, str) or "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        return None
+    return value
+
+
+def _number(value: Any) -> int | None:
+    return value if type(value) is int and abs(value) <= _LARGEST else None
+
+
+def _uuid(value: Any) -> str | None:
+    try:
+        return str(UUID(value))
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+_READ: dict[type, Callable[[Any], Any]] = {str: _text, int: _number, datetime: _moment, UUID: _uuid}

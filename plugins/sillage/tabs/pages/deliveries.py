@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from ...queries import activity, deliveries
-from ...queries.reader import Reader
 from .. import csv_export, figures, guard, state
 from ..rendering import page
 from .delivery import MOST_ADDED, curves
@@ -41,15 +39,10 @@ def listed(request: Request) -> Response:
 @router.get("/deliveries.csv")
 def listed_csv(request: Request) -> Response:
     """All that the filter finds, with every indicator, as a file."""
-    reader: Reader = request.app.state.reader
     search = _asked(request)
-
-    def rows() -> Iterator[Sequence[Any]]:
-        with reader.stream() as cursor:
-            yield from deliveries.every(cursor, search)
-
     columns = (*deliveries.DELIVERY_COLUMNS, *deliveries.STATISTICS_COLUMNS)
-    return csv_export.download("deliveries", columns, rows, guard.shown_to_caller(request))
+    reader, shown = request.app.state.reader, guard.shown_to_caller(request)
+    return csv_export.download(reader, "deliveries", columns, lambda cursor: deliveries.every(cursor, search), shown)
 
 
 def _asked(request: Request) -> deliveries.Search:
@@ -70,7 +63,7 @@ def _asked(request: Request) -> deliveries.Search:
 @router.get("/cumulated")
 def cumulated(request: Request) -> Response:
     """Several deliveries added up; a recipient who got two of them counts in both."""
-    ids = list(dict.fromkeys(request.query_params.getlist("id")))[:MOST_ADDED]
+    ids = state.identifiers(request)[:MOST_ADDED]
     is_people = state.is_people(request)
     with request.app.state.reader.snapshot() as cursor:
         chosen = [row for row in (deliveries.one(cursor, delivery_id) for delivery_id in ids) if row is not None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,12 +53,8 @@ def urls_csv(request: Request) -> Response:
     reader: Reader = request.app.state.reader
     with reader.snapshot() as cursor:
         delivery_id = known(cursor, request).delivery_id
-
-    def rows() -> Iterator[Sequence[Any]]:
-        with reader.stream() as cursor:
-            yield from links.every(cursor, delivery_id)
-
-    return csv_export.download(f"urls-{delivery_id}", links.EXPORTED, rows, guard.shown_to_caller(request))
+    name, shown = f"urls-{delivery_id}", guard.shown_to_caller(request)
+    return csv_export.download(reader, name, links.EXPORTED, lambda cursor: links.every(cursor, delivery_id), shown)
 
 
 @router.get("/delivery/positions")
@@ -137,10 +132,7 @@ def _shown(request: Request) -> _Shown:
     measure = state.choice(request, "measure", links.MEASURES, "people" if state.is_people(request) else "total")
     with request.app.state.reader.snapshot() as cursor:
         first = known(cursor, request)
-        further = [
-            deliveries.one(cursor, other)
-            for other in list(dict.fromkeys(request.query_params.getlist("with")))[:MOST_ADDED]
-        ]
+        further = [deliveries.one(cursor, other) for other in state.identifiers(request, "with")[:MOST_ADDED]]
         chosen = [first, *(row for row in further if row is not None and row.delivery_id != first.delivery_id)]
         ids = [row.delivery_id for row in chosen]
         html, text = links.message(cursor, first.delivery_id)

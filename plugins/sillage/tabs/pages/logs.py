@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from ...queries import logs, recipients
+from ...queries.log_order import Place
 from ...queries.reader import Reader
 from .. import csv_export, guard, state
 from ..rendering import page
@@ -18,7 +20,6 @@ from .delivery import known
 
 router = APIRouter()
 
-_UUID = re.compile(r"^[0-9a-fA-F-]{36}$")
 COLUMNS = (
     "event_id", "occurred_at", "event_type", "delivery_id", "recipient_id", "email", "url", "label", "category", "position",
     "verdict", "verdict_reason", "device_type", "os_family", "browser_family", "requester_id", "is_repeat", "source",
@@ -64,13 +65,14 @@ def of_delivery_csv(request: Request) -> Response:
 
 def table(cursor: Any, request: Request, search: logs.Search) -> dict[str, Any]:
     """What logs_table.html needs: a page of rows, where the next begins, how many there are."""
-    rows = logs.page(cursor, search, _after(request, search))
+    found = logs.count(cursor, search)
+    rows = logs.page(cursor, search, _after(request, search), found=found)
     last = rows[-1] if len(rows) == logs.PAGE else None
     return {
         "search": search,
         "rows": rows,
-        "following": state.packed(_plain(last.sort_key), str(last.event_key)) if last else None,
-        "found": logs.count(cursor, search),
+        "following": state.packed(_order(search), *last.sort_key, last.event_key) if last else None,
+        "found": found,
         "count_limit": logs.COUNT_LIMIT,
         "types": {"tracking": logs.TRACKING, "sending": logs.SENDING},
         "verdicts": logs.VERDICTS,
@@ -105,14 +107,16 @@ def export(request: Request, search: logs.Search, name: str) -> Response:
     reader: Reader = request.app.state.reader
     rights = request.state.rights
 
-    def rows() -> Iterator[Sequence[Any]]:
-        with reader.stream() as cursor:
-            for row in logs.every(cursor, search):
-                yield [
-                    guard.masked(row.email, rights) if column == "email" else getattr(row, column) for column in COLUMNS
-                ]
+    cells = attrgetter(*COLUMNS)
+    address = COLUMNS.index("email")
 
-    return csv_export.download(name, COLUMNS, rows, guard.shown_to_caller(request))
+    def rows(cursor: Any) -> Iterator[Sequence[Any]]:
+        for row in logs.every(cursor, search):
+            found = list(cells(row))
+            found[address] = guard.masked(row.email, rights)
+            yield found
+
+    return csv_export.download(reader, name, COLUMNS, rows, guard.shown_to_caller(request))
 
 
 def chosen_columns(request: Request, default: Sequence[str]) -> list[str]:
@@ -130,17 +134,13 @@ def _of_delivery(cursor: Any, request: Request, delivery: Any) -> logs.Search:
     return replace(filtered(request), delivery_number=number, recipient_ids=ids)
 
 
-def _after(request: Request, search: logs.Search) -> tuple[Any, str] | None:
-    given = state.unpacked(request)
-    if not given or len(given) != 2 or not all(isinstance(value, str) for value in given) or not _UUID.match(given[1]):
-        return None
-    if search.sort != "when":
-        return given[0], given[1]
-    try:
-        return datetime.fromisoformat(given[0]), given[1]
-    except ValueError:
-        return None
+def _order(search: logs.Search) -> str:
+    """The order that a place belongs to: in another it means nothing."""
+    return f"{search.sort} {'desc' if search.is_descending else 'asc'}"
 
 
-def _plain(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+def _after(request: Request, search: logs.Search) -> tuple[Place, str] | None:
+    given = state.place(request, str, int, str, datetime, UUID)
+    if given is None or given[0] != _order(search):
+        return None
+    return Place(*given[1:4]), given[4]

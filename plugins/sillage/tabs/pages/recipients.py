@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.responses import RedirectResponse
 
 from ...queries import audience, deliveries, links, recipients
 from ...queries import logs as event_logs
 from .. import guard, state
-from ..rendering import page
+from ..rendering import address, page
 from . import logs
 from .delivery import known
 
@@ -37,6 +38,11 @@ def found(request: Request) -> Response:
             values["rows"] = recipients.search(
                 cursor, text, by_part=request.state.rights.sees_addresses and len(text) > 2
             )
+    if len(values["rows"]) == 1 and not values["delivery"] and not values["habit"]:
+        # The address stays out of the next one's address.
+        return RedirectResponse(
+            address(request.scope.get("root_path", ""), "/recipient", {"id": values["rows"][0].recipient_id}), 302
+        )
     return page(
         request, "recipients.html", section="/recipients", text=text, behaviours=list(audience.BEHAVIOURS), habits=list(audience.HABITS),
         devices=event_logs.DEVICES, months=MONTHS, least_clicks=CLICKS,
@@ -50,12 +56,13 @@ def _of_delivery(cursor: Any, request: Request) -> dict[str, Any]:
     device, url = state.choice(request, "device", event_logs.DEVICES, ""), state.identifier(request, "url")
     after = state.identifier(request, "after")
     rows: list[Any] = []
+    following = None
     if delivery.delivery_number is not None:
-        rows = audience.of_delivery(cursor, delivery.delivery_number, behaviour, device, url, after)
+        rows, following = audience.of_delivery(cursor, delivery.delivery_number, behaviour, device, url, after)
     return {
         "delivery": delivery,
         "rows": rows,
-        "following": rows[-1].recipient_id if len(rows) == audience.PAGE else None,
+        "following": following,
         "behaviour": behaviour,
         "device": device,
         "url": url,

@@ -64,13 +64,18 @@ def quality(request: Request) -> Response:
 @router.get("/workflow/rejected")
 def rejected(request: Request) -> Response:
     """Records that could not be read, with their reason."""
-    after = state.unpacked(request)
+    after = state.place(request, datetime, int)
     with request.app.state.reader.snapshot() as cursor:
         start, end, days = _rejected_span(request, cursor)
         reasons = workflow.rejected_reasons(cursor, start, end)
         rows = list(
             workflow.rejected(
-                cursor, start, end, state.text(request, "reason"), state.text(request, "source"), _hour_and_id(after)
+                cursor,
+                start,
+                end,
+                state.text(request, "reason"),
+                state.text(request, "source"),
+                (after[0], after[1]) if after else None,
             )
         )
     following = (
@@ -89,22 +94,21 @@ def rejected_csv(request: Request) -> Response:
     with reader.snapshot() as cursor:
         start, end, _ = _rejected_span(request, cursor)
 
-    def rows() -> Iterator[Sequence[Any]]:
-        with reader.stream() as cursor:
-            found = workflow.rejected(
-                cursor, start, end, state.text(request, "reason"), state.text(request, "source"), limit=None
-            )
-            for row in found:
-                yield [getattr(row, name) for name in REJECTED_COLUMNS]
+    def rows(cursor: Any) -> Iterator[Sequence[Any]]:
+        found = workflow.rejected(
+            cursor, start, end, state.text(request, "reason"), state.text(request, "source"), limit=None
+        )
+        for row in found:
+            yield [getattr(row, name) for name in REJECTED_COLUMNS]
 
-    return csv_export.download("rejected-records", REJECTED_COLUMNS, rows, guard.shown_to_caller(request))
+    return csv_export.download(reader, "rejected-records", REJECTED_COLUMNS, rows, guard.shown_to_caller(request))
 
 
 @router.get("/workflow/journal")
 def journal(request: Request) -> Response:
     """What the runs did, in sentences."""
-    after = state.unpacked(request)
-    before = after[0] if after and isinstance(after[0], int) else None
+    after = state.place(request, int)
+    before = after[0] if after else None
     run_id, chosen = state.text(request, "run"), state.choice(request, "state", ("started", "succeeded", "failed"), "")
     with request.app.state.reader.snapshot() as cursor:
         rows = workflow.journal(cursor, run_id, chosen, before)
@@ -167,10 +171,3 @@ def _rejected_span(request: Request, cursor: Any) -> tuple[datetime, datetime, i
     now = datetime.now(UTC)
     end = last if last and now - last > timedelta(days=days) else now + timedelta(hours=1)
     return end - timedelta(days=days), end, days
-
-
-def _hour_and_id(after: list[Any] | None) -> tuple[datetime, int] | None:
-    try:
-        return (datetime.fromisoformat(after[0]), int(after[1])) if after else None
-    except (ValueError, TypeError, IndexError):
-        return None

@@ -1,0 +1,162 @@
+"""The orders of a log on a real Postgres: read part by part by their indexes, or sorted at once, they are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sillage import warehouse
+from sillage.queries import audience, logs
+from sillage.queries.log_order import ORDERS
+from sillage.queries.reader import Reader
+from tabs_house import HOSTILE_ID, House
+
+pytestmark = pytest.mark.slow
+
+EVERYTHING = (*logs.TRACKING, *logs.SENDING)
+# A device that the lists of agents may come to know, an open with an address, a click without one.
+ODD = """
+    update intermediate.int_events as event set device_type = %s, url = %s where (event_key, window_start) in (
+        select event_key, window_start from intermediate.int_events
+        where delivery_id = 'd-panier-abandonne' and event_type = %s and is_standing and not is_withheld
+        order by event_key limit 3
+    )
+"""
+
+
+@pytest.fixture(scope="module")
+def numbers(house: House) -> Iterator[list[int]]:
+    """The numbers of a delivery with every oddity and of a hostile one; the warehouse is put back afterwards."""
+    with warehouse.connect(house.owner_url) as connection, warehouse.transaction(connection) as cursor:
+        cursor.execute(
+            "create table ops.kept as select * from intermediate.int_events where delivery_id = 'd-panier-abandonne'"
+        )
+        cursor.execute(ODD, ("camera", "https://open.example/?" + "é" * 3000, "open"))
+        cursor.execute(ODD, (None, None, "click"))
+    yield [
+        row.delivery_number
+        for row in house.rows(
+            "select delivery_number from intermediate.int_delivery_spans where delivery_id in ('d-panier-abandonne', %s)",
+            HOSTILE_ID,
+        )
+    ]
+    with warehouse.connect(house.owner_url) as connection, warehouse.transaction(connection) as cursor:
+        cursor.execute("delete from intermediate.int_events where delivery_id = 'd-panier-abandonne'")
+        cursor.execute("insert into intermediate.int_events select * from ops.kept")
+        cursor.execute("drop table ops.kept")
+
+
+def pages(reader: Reader, search: logs.Search, limits: list[int]) -> list[Any]:
+    """All events, page by page; the pages are of these sizes in turns."""
+    seen: list[Any] = []
+    with reader.snapshot() as cursor:
+        while True:
+            after = (seen[-1].sort_key, seen[-1].event_key) if seen else None
+            found = logs.page(cursor, search, after, limits[len(seen) % len(limits)])
+            if not found:
+                return seen
+            seen += found
+
+
+@pytest.mark.parametrize("sort", sorted(ORDERS))
+@pytest.mark.parametrize("is_descending", [False, True])
+def test_every_order_is_whole_and_the_same_read_by_parts_sorted_and_exported(
+    reader: Reader, house: House, numbers: list[int], sort: str, is_descending: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in numbers:
+        search = logs.Search(delivery_number=number, types=EVERYTHING, sort=sort, is_descending=is_descending)
+        (expected,) = house.rows(
+            "select count(*) as count from intermediate.int_events where delivery_number = %s and is_standing and not is_withheld",
+            number,
+        )
+        at_once = pages(reader, search, [97])
+        monkeypatch.setattr(logs, "COUNT_LIMIT", 0)
+        by_parts = pages(reader, search, [13, 100, 1, 41])
+        monkeypatch.undo()
+        export = reader.export()
+        exported = list(logs.every(export.cursor(), search))
+        export.close()
+        assert len({row.event_id for row in at_once}) == len(at_once) == expected.count
+        assert [row.event_key for row in by_parts] == [row.event_key for row in at_once]
+        assert [row._replace(delivery_label=None) for row in at_once] == exported
+        keys = [row.sort_key for row in at_once]
+        assert keys == sorted(keys, reverse=is_descending)
+
+
+def test_a_log_by_url_and_device_stands_in_the_order_that_its_columns_show(reader: Reader, numbers: list[int]) -> None:
+    for number in numbers:
+        rows = pages(
+            reader, logs.Search(delivery_number=number, types=EVERYTHING, sort="url", is_descending=False), [500]
+        )
+        urls = [(row.url or "")[:200] for row in rows]
+        assert urls == sorted(urls)
+        rows = pages(
+            reader, logs.Search(delivery_number=number, types=EVERYTHING, sort="device", is_descending=False), [500]
+        )
+        devices = [row.device_type for row in rows if row.device_type != "camera"]
+        assert devices == sorted(devices)
+
+
+def test_labels_and_addresses_are_those_of_the_marts(reader: Reader, house: House, numbers: list[int]) -> None:
+    expected = {
+        (row.event_id, row.label, row.email)
+        for row in house.rows(
+            "select event_id, links.label, email from marts.recipient_tracking as event left join marts.links using (delivery_id, link_id)"
+            " left join marts.recipients using (recipient_id) where delivery_id = 'd-panier-abandonne' and event_type = 'click'"
+        )
+    }
+    (row,) = house.rows(
+        "select delivery_number from intermediate.int_delivery_spans where delivery_id = 'd-panier-abandonne'"
+    )
+    found = pages(reader, logs.Search(delivery_number=row.delivery_number, types=("click",)), [100])
+    assert {(row.event_key, row.label, row.email) for row in found} == expected
+    assert any(label for _, label, _ in expected)
+
+
+def test_the_recipients_of_a_delivery_are_the_same_in_steps_of_any_size(
+    reader: Reader, numbers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(behaviour: str, device: str = "", url: str = "") -> list[str]:
+        ids: list[str] = []
+        after: str | None = ""
+        with reader.snapshot() as cursor:
+            while after is not None:
+                rows, after = audience.of_delivery(cursor, numbers[0], behaviour, device, url, after)
+                ids += [row.recipient_id for row in rows]
+        assert ids == sorted(set(ids))
+        return ids
+
+    def all_found() -> list[list[str]]:
+        return [
+            *(found(behaviour) for behaviour in audience.BEHAVIOURS),
+            *(found(behaviour, "mobile") for behaviour in audience.BEHAVIOURS),
+            found("opened", url="https://open.example/?" + "é" * 3000),
+        ]
+
+    whole = all_found()
+    monkeypatch.setattr(audience, "STEP_EVENTS", 7)
+    monkeypatch.setattr(audience, "SECONDS", 0.02)
+    assert all_found() == whole
+    assert sum(map(len, whole))
+
+
+def test_a_warehouse_that_was_there_before_gets_the_indexes_that_a_new_one_has(house: House) -> None:
+    statement = (
+        "select regexp_replace(pg_get_indexdef(indexrelid), 'INDEX \\S+', '') as definition from pg_index"
+        " where indrelid = 'intermediate.int_events'::regclass order by 1"
+    )
+    made = house.rows(statement)
+    migration = (warehouse.MIGRATIONS / "0011_index_logs.sql").read_text(encoding="utf-8")
+    with warehouse.connect(house.owner_url) as connection:
+        with connection.cursor() as cursor:
+            for row in house.rows(
+                "select indexrelid::regclass::text as name from pg_index where indrelid = 'intermediate.int_events'::regclass"
+                " and indpred is not null and pg_get_indexdef(indexrelid) like '%%occurred_at) WHERE%%'"
+            ):
+                cursor.execute(f"drop index {row.name}")
+            cursor.execute(migration)
+            cursor.execute(statement)
+            assert cursor.fetchall() == made
+        connection.rollback()
