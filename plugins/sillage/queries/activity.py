@@ -1,4 +1,4 @@
-"""What happened when: curves, time to reach, the week's rhythm; and by device, domain and bounce reason."""
+"""What happened when: curves, time to reach, the week's rhythm; and by device and domain."""
 
 from __future__ import annotations
 
@@ -145,8 +145,6 @@ def breakdown(
     return list(cursor.fetchall())
 
 
-# A bounce without reason has one too, so that it can be asked for.
-BOUNCE_REASON = "coalesce(nullif(reason, ''), '–')"
 DOMAIN_SORTS = (
     "recipient_domain",
     "targeted_count",
@@ -189,30 +187,5 @@ def domains(
         from summed order by {sort} {direction} nulls last, recipient_domain limit %s
         """,
         (list(delivery_ids), limit),
-    )
-    return list(cursor.fetchall())
-
-
-def bounces(
-    cursor: Any, delivery_numbers: Sequence[int], domain: str = "", reason: str = "", limit: int = 20
-) -> list[Any]:
-    """Bounced messages by kind and reason, most frequent first, with their share of all that bounced so.
-
-    Of one recipient domain only, where given; of one reason, where given, and then by domain.
-    """
-    name = "recipient_domain" if reason else BOUNCE_REASON
-    cursor.execute(
-        f"""
-        with bounced as (
-            select event_type, {name} as name, count(distinct message_key) as message_count,
-                count(distinct recipient_domain) as domain_count
-            from intermediate.int_events
-            where delivery_number = any(%(numbers)s) and event_type in ('hard_bounce', 'soft_bounce') and is_standing
-                and (%(domain)s = '' or recipient_domain = %(domain)s) and (%(reason)s = '' or {BOUNCE_REASON} = %(reason)s)
-            group by 1, 2
-        )
-        select *, message_count / sum(message_count) over () as share_rate from bounced order by 3 desc, 1, 2 limit %(limit)s
-        """,
-        {"numbers": list(delivery_numbers), "domain": domain, "reason": reason, "limit": limit},
     )
     return list(cursor.fetchall())

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from . import bounces
 from .deliveries import escaped
 from .verdicts import IS_PEOPLE, TRACKING
 
 __all__ = [
     "COUNT_LIMIT",
     "DEVICES",
+    "NO_PLACE",
     "PAGE",
     "SENDING",
     "SORTS",
     "TRACKING",
     "VERDICTS",
+    "Found",
     "Search",
     "count",
     "every",
@@ -30,6 +33,8 @@ COUNT_LIMIT = 10_000
 
 SENDING = ("targeted", "sent", "delivered", "deferred", "soft_bounce", "hard_bounce", "rejected", "complaint")
 VERDICTS = ("human", "proxy_open", "suspect", "machine_open", "scanner_click", "bot")
+# Verdicts asked for together.
+VERDICT_CONDITIONS = {"machines": f"not {IS_PEOPLE}"}
 DEVICES = ("desktop", "mobile", "tablet", "tv", "console", "ereader", "watch", "unknown")
 
 # Sort keys are never null, so that "after this row" is one comparison.
@@ -44,16 +49,31 @@ SORTS = {
 }
 
 
+# A place that the source does not tell.
+NO_PLACE = 0
+
+
 @dataclass(frozen=True)
 class Search:
-    """Which events: of one delivery (by number) or of one recipient, and what else must hold. `types` empty means tracking."""
+    """Which events: of one delivery (by number) or of one recipient, and what else must hold. `types` empty means tracking.
+
+    `bounce_kinds` (of bounces.KINDS) asks for the one event of each bounced message that tells its kind, of any type;
+    `is_whole_url` for `url` and no longer one, empty where none is told; `position` NO_PLACE and `part` "unknown" likewise.
+    """
 
     delivery_number: int | None = None
     recipient_ids: Sequence[str] | None = None
     types: Sequence[str] = ()
+    bounce_kinds: Sequence[str] = ()
     verdict: str = ""
     device: str = ""
     url: str = ""
+    is_whole_url: bool = False
+    domain: str = ""
+    reason: str = ""
+    part: str = ""
+    position: int | None = None
+    has_repeats: bool = True
     since: datetime | None = None
     until: datetime | None = None
     is_people: bool = False
@@ -73,15 +93,28 @@ def every(cursor: Any, search: Search) -> Iterator[Any]:
     yield from cursor
 
 
-def count(cursor: Any, search: Search) -> int:
-    """How many events `search` finds, COUNT_LIMIT + 1 at most."""
+@dataclass(frozen=True)
+class Found:
+    """How many events a search finds, of how many messages, and how many of them are repeats, which no figure counts."""
+
+    events: int
+    messages: int
+    repeats: int
+
+
+def count(cursor: Any, search: Search) -> Found:
+    """What `search` finds; counted up to COUNT_LIMIT + 1 events."""
     conditions, values = _conditions(search)
     cursor.execute(
-        f"select count(*) as found from (select 1 from intermediate.int_events where {conditions} limit {COUNT_LIMIT + 1}) as found",
+        f"""
+        select count(*) as events, count(distinct (delivery_number, message_key)) as messages, count(*) filter (where is_repeat) as repeats
+        from (
+            select delivery_number, message_key, is_repeat from intermediate.int_events where {conditions} limit {COUNT_LIMIT + 1}
+        ) as found
+        """,
         values,
     )
-    found: int = cursor.fetchone().found
-    return found
+    return Found(*cursor.fetchone())
 
 
 def _execute(cursor: Any, search: Search, after: tuple[Any, str] | None, limit: int | None) -> None:
@@ -115,8 +148,8 @@ def _execute(cursor: Any, search: Search, after: tuple[Any, str] | None, limit: 
 
 
 def _conditions(search: Search) -> tuple[str, dict[str, Any]]:
-    conditions = ["is_standing", "not is_withheld", "event_type = any(%(types)s)"]
-    values: dict[str, Any] = {"types": list(search.types or TRACKING)}
+    conditions = ["is_standing", "not is_withheld"]
+    values: dict[str, Any] = {}
     optional: tuple[tuple[str, str, Any], ...] = (
         ("delivery_number = %(delivery)s", "delivery", search.delivery_number),
         (
@@ -124,16 +157,49 @@ def _conditions(search: Search) -> tuple[str, dict[str, Any]]:
             "recipients",
             list(search.recipient_ids) if search.recipient_ids is not None else None,
         ),
-        ("verdict = %(verdict)s", "verdict", search.verdict or None),
+        (VERDICT_CONDITIONS.get(search.verdict, "verdict = %(verdict)s"), "verdict", search.verdict or None),
         ("coalesce(device_type, 'unknown') = %(device)s", "device", search.device or None),
-        ("url ilike %(url)s", "url", f"%{escaped(search.url)}%" if search.url else None),
+        ("coalesce(url, '') = %(whole_url)s", "whole_url", search.url if search.is_whole_url else None),
+        (
+            "url ilike %(url)s",
+            "url",
+            f"%{escaped(search.url)}%" if search.url and not search.is_whole_url else None,
+        ),
+        ("coalesce(content_part, 'unknown') = %(part)s", "part", search.part or None),
+        (f"coalesce(position, {NO_PLACE}) = %(position)s", "position", search.position),
         ("occurred_at >= %(since)s", "since", search.since),
         ("occurred_at < %(until)s", "until", search.until),
+        *(_of_bounces(search) if search.bounce_kinds else _of_events(search)),
     )
     for condition, name, value in optional:
         if value is not None:
             conditions.append(condition)
             values[name] = value
+    if not search.has_repeats:
+        conditions.append("not is_repeat")
     if search.is_people:
         conditions.append(IS_PEOPLE)
     return " and ".join(conditions), values
+
+
+def _of_events(search: Search) -> tuple[tuple[str, str, Any], ...]:
+    return (
+        ("event_type = any(%(types)s)", "types", list(search.types or TRACKING)),
+        ("recipient_domain = %(domain)s", "domain", search.domain or None),
+        (f"{bounces.REASON} = %(reason)s", "reason", search.reason or None),
+    )
+
+
+def _of_bounces(search: Search) -> tuple[tuple[str, str, Any], ...]:
+    # Reason and domain are those of the message, so that the rows add up to the bounces by reason and by domain.
+    telling = (
+        f"event_key in (select event_key from ({bounces.TELLING}) as telling where kind = any(%(kinds)s)"
+        f" and (%(domain)s = '' or recipient_domain = %(domain)s) and (%(reason)s = '' or {bounces.REASON} = %(reason)s))"
+    )
+    numbers = [] if search.delivery_number is None else [search.delivery_number]
+    return (
+        (telling, "kinds", list(search.bounce_kinds)),
+        ("true", "bounced_of", numbers),
+        ("true", "domain", search.domain),
+        ("true", "reason", search.reason),
+    )

@@ -69,10 +69,10 @@ def _asked(request: Request) -> deliveries.Search:
 @router.get("/cumulated")
 def cumulated(request: Request) -> Response:
     """Several deliveries added up; a recipient who got two of them counts in both."""
-    ids = list(dict.fromkeys(request.query_params.getlist("id")))[:MOST_ADDED]
+    asked = list(dict.fromkeys(request.query_params.getlist("id")))
     is_people = state.is_people(request)
     with request.app.state.reader.snapshot() as cursor:
-        chosen = [row for row in (deliveries.one(cursor, delivery_id) for delivery_id in ids) if row is not None]
+        chosen = [row for row in (deliveries.one(cursor, name) for name in asked[:MOST_ADDED]) if row is not None]
         if not chosen:
             raise HTTPException(404, "None of these deliveries is known.")
         found = [row.delivery_id for row in chosen]
@@ -84,7 +84,8 @@ def cumulated(request: Request) -> Response:
             "week": activity.week(cursor, found, "open", is_people),
         }
     return page(
-        request, "cumulated.html", section="/deliveries", chosen=chosen, total=total, is_people=is_people, over=over, points=points,
+        request, "cumulated.html", section="/deliveries", chosen=chosen, asked_count=len(asked), most_added=MOST_ADDED, total=total,
+        is_people=is_people, over=over, points=points,
         rates=figures.rates(total, None, is_people), counts=figures.counts(total, is_people), funnel=figures.funnel(total, is_people),
         value_of=figures.value_of, **values,
     )  # fmt: skip
