@@ -120,11 +120,14 @@ def test_a_recipients_card_agrees_with_the_table_of_her_deliveries(client: TestC
 
 # Messages that bounced in every way, by two reasons and from two domains.
 FATES: dict[str, list[tuple[str, str | None]]] = {
-    "hard": [("hard", "x")], "hard twice": [("hard", "x"), ("hard", "y")], "soft": [("soft", "x")], "soft twice": [("soft", "y"), ("soft", "x")],
-    "healed": [("soft", "x"), ("delivered", None)], "healed twice": [("soft", "x"), ("delivered", None), ("soft", "y"), ("delivered", None)],
-    "died": [("soft", "x"), ("hard", "y")], "both": [("hard", "x"), ("soft", "y")], "delivered, then soft": [("delivered", None), ("soft", "x")],
-    "delivered, then hard": [("delivered", None), ("hard", "x")], "no reason": [("hard", None)], "long": [("hard", "z" * 400)],
-    "odd": [("soft", ' 50% "off" & \u202egnp ')], "died, then delivered": [("soft", "x"), ("hard", "x"), ("delivered", None)],
+    "hard": [("hard", "x")], "hard twice": [("hard", "x"), ("hard", "y")],
+    "soft": [("soft", "x")], "soft twice": [("soft", "y"), ("soft", "x")],
+    "healed": [("soft", "x"), ("delivered", None)],
+    "healed twice": [("soft", "x"), ("delivered", None), ("soft", "y"), ("delivered", None)],
+    "died": [("soft", "x"), ("hard", "y")], "both": [("hard", "x"), ("soft", "y")],
+    "delivered, then soft": [("delivered", None), ("soft", "x")], "delivered, then hard": [("delivered", None), ("hard", "x")],
+    "no reason": [("hard", None)], "long": [("hard", "z" * 400)], "odd": [("soft", ' 50% "off" & \u202egnp ')],
+    "died, then delivered": [("soft", "x"), ("hard", "x"), ("delivered", None)],
 }  # fmt: skip
 
 
@@ -230,17 +233,14 @@ def test_click_positions_add_up_only_the_links_that_the_messages_share(warehouse
             "b": ["https://s.example/sale?c=b", "https://s.example/b", "https://s.example/returns"]}  # fmt: skip
     labels = {"a": ["Sale", "Read more", "Gift cards"], "b": ["Sale!", "Read more", "Returns"]}
     events = []
-    for delivery in urls:
-        links += [
+    for delivery, n in ((delivery, n) for delivery in urls for n in range(3)):
+        url = urls[delivery][n]
+        links.append(
             {"entry_type": "link", "delivery_id": delivery, "link_id": f"{delivery}{n}", "url": url, "label": labels[delivery][n],
              "link_type": "click", "position": n + 1, "content_part": "html"}
-            for n, url in enumerate(urls[delivery])
-        ]  # fmt: skip
-        for n, url in enumerate(urls[delivery]):
-            events += [
-                event("click", 1000 * n + 10 * m, delivery_id=delivery, recipient_id=f"r{m}", url=url, link_position=n + 1, content_part="html")
-                for m in range(n + 1)
-            ]  # fmt: skip
+        )  # fmt: skip
+        place = {"delivery_id": delivery, "url": url, "link_position": n + 1, "content_part": "html"}
+        events += [event("click", 1000 * n + 10 * m, recipient_id=f"r{m}", **place) for m in range(n + 1)]
     write_file(tmp_path, "catalog", EIGHT, "links.jsonl", links)
     write_file(tmp_path, "canonical", EIGHT, "events.jsonl", events)
     run_hours(warehouse_url, tmp_path, Window(EIGHT, EIGHT + HOUR))

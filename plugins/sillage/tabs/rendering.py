@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from .curves import moment_label
 from .language import Speech, preferred
 
 HERE = Path(__file__).parent
@@ -49,7 +49,7 @@ def templates() -> Environment:
     )
     environment.filters["json"] = _json
     environment.filters["exact"] = _exact
-    environment.filters["utc_label"] = _utc_label
+    environment.filters["moment_label"] = moment_label
     return environment
 
 
@@ -105,11 +105,6 @@ def _without_turns(value: object) -> object:
 def _exact(value: str) -> Markup:
     """A value that comes back to us as it is, in a form's field."""
     return Markup(escape(value))  # noqa: S704  # it is escaped just here
-
-
-def _utc_label(value: datetime, step: timedelta) -> str:
-    """A point of a chart's axis: days have no hour, the rest no year."""
-    return value.astimezone(UTC).strftime("%Y-%m-%d" if step >= timedelta(days=1) else "%m-%d %H:%M")
 
 
 def _json(value: object) -> str:

@@ -11,7 +11,7 @@ from ...queries import activity, deliveries
 from ...queries.reader import Reader
 from .. import csv_export, figures, state
 from ..rendering import page
-from .delivery import MOST_ADDED, curves
+from .delivery import MOST_ADDED, curves_of
 
 router = APIRouter()
 
@@ -77,7 +77,7 @@ def cumulated(request: Request) -> Response:
             raise HTTPException(404, "None of these deliveries is known.")
         found = [row.delivery_id for row in chosen]
         total = deliveries.cumulated(cursor, found)
-        over, points = curves(cursor, request, found, total.sent_at)
+        curves = curves_of(cursor, request, chosen, is_people)
         values: dict[str, Any] = {
             "domains": activity.domains(cursor, found, is_people, limit=15),
             "devices": activity.breakdown(cursor, found, "open", "device_type", is_people),
@@ -85,7 +85,7 @@ def cumulated(request: Request) -> Response:
         }
     return page(
         request, "cumulated.html", section="/deliveries", chosen=chosen, asked_count=len(asked), most_added=MOST_ADDED, total=total,
-        is_people=is_people, over=over, points=points,
+        is_people=is_people, curves=curves,
         rates=figures.rates(total, None, is_people), counts=figures.counts(total, is_people), funnel=figures.funnel(total, is_people),
         value_of=figures.value_of, **values,
     )  # fmt: skip

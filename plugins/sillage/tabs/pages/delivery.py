@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from ...queries import activity, averages, bounces, deliveries, workflow
 from .. import figures, state
+from ..curves import Curves
 from ..rendering import page
 
 router = APIRouter()
@@ -30,7 +30,7 @@ def statistics(request: Request) -> Response:
         delivery = known(cursor, request)
         ids = [delivery.delivery_id]
         average = average_of(cursor, request, delivery, is_people)
-        over, points = curves(cursor, request, ids, delivery.sent_at)
+        curves = curves_of(cursor, request, [delivery], is_people)
         started_at = delivery.sent_at or delivery.first_event_at
         values: dict[str, Any] = {
             "reached": activity.time_to_reach(cursor, ids, started_at, is_people) if started_at else None,
@@ -47,7 +47,7 @@ def statistics(request: Request) -> Response:
     return page(
         request, "statistics.html", section="/deliveries", view="statistics", delivery=delivery, is_people=is_people, kind=kind,
         rates=figures.rates(delivery, average, is_people), counts=figures.counts(delivery, is_people),
-        funnel=figures.funnel(delivery, is_people), over=over, points=points, sort=sort,
+        funnel=figures.funnel(delivery, is_people), curves=curves, sort=sort,
         is_descending=is_descending, domain=domain, reason=reason, processed=_processed(delivery, domain, values["domains"]), **values,
     )  # fmt: skip
 
@@ -91,11 +91,9 @@ def average_of(cursor: Any, request: Request, delivery: Any, is_people: bool) ->
     return kept[key]
 
 
-def curves(
-    cursor: Any, request: Request, ids: Sequence[str], start: datetime | None
-) -> tuple[activity.Span | None, list[Any]]:
-    """The span of the charts and its counts, by the period and step of the address."""
+def curves_of(cursor: Any, request: Request, chosen: Sequence[Any], is_people: bool) -> Curves | None:
+    """The charts of the deliveries `chosen`, by the period and step of the address; None where nothing happened."""
     period = state.choice(request, "period", activity.PERIODS, "all")
     step = state.choice(request, "step", activity.STEPS, "hour")
-    over = activity.span(cursor, ids, start, period, step)
-    return over, activity.counts(cursor, ids, over) if over else []
+    over = activity.span(cursor, {row.delivery_id: row.sent_at for row in chosen}, period, step)
+    return Curves(over, activity.counts(cursor, over), is_people) if over else None

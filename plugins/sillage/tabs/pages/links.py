@@ -175,7 +175,7 @@ def _stack(cursor: Any, request: Request, delivery: Any, is_people: bool) -> dic
     """Clicks per hour or day, stacked by the most clicked URLs."""
     step = state.choice(request, "step", activity.STEPS, "hour")
     period = state.choice(request, "period", activity.PERIODS, "all")
-    span = activity.span(cursor, [delivery.delivery_id], delivery.sent_at, period, step)
+    span = activity.span(cursor, {delivery.delivery_id: delivery.sent_at}, period, step)
     if span is None or delivery.delivery_number is None:
         return None
     top = links.clicked(cursor, delivery.delivery_id, "url", is_people)[:STACKED]
