@@ -74,7 +74,8 @@
   }
 
   function again(event) {
-    var element = event.detail.elt;
+    // The link or form that asked, and not what its answer was meant for.
+    var element = event.detail.requestConfig.elt;
     return function () {
       if (!document.body.contains(element)) { window.location.reload(); }
       else if (element.matches("form")) { element.requestSubmit(); } else { element.click(); }
