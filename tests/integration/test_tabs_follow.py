@@ -88,7 +88,7 @@ def test_numbers_of_check_tracking_lead_to_that_many_rejected_records(client: Te
     assert_adds_up(client, get(client, "/workflow/rejected", days="all"))
 
 
-@pytest.mark.parametrize("delivery_id", ["e-machines", "d-panier-abandonne"])
+@pytest.mark.parametrize("delivery_id", ["e-machines", *DELIVERIES[:4]])
 def test_why_there_is_no_data_leads_to_as_many_rows_as_it_names(client: TestClient, delivery_id: str) -> None:
     text = get(client, "/delivery/why", id=delivery_id)
     found = 0

@@ -62,7 +62,6 @@
   document.addEventListener("sillage:signedout", function (event) { logIn(event.detail); });
   document.addEventListener("DOMContentLoaded", tellAirflow);
   document.addEventListener("htmx:afterSettle", tellAirflow);
-  document.addEventListener("htmx:historyRestore", tellAirflow);
   window.addEventListener("pageshow", tellAirflow);
   window.addEventListener("pagehide", takeTitleBack);
 })();
