@@ -1,8 +1,8 @@
-"""What happened when: curves, time to reach, the week's rhythm; and by device, domain and bounce reason."""
+"""What happened when: curves, time to reach, the week's rhythm; and by device and domain."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,56 +32,106 @@ MOST_POINTS = 400
 
 @dataclass(frozen=True)
 class Span:
-    """The part of a delivery's life that a chart shows, `[start, end)`, in steps."""
+    """The part of the deliveries' lives that a chart shows: from each one's own beginning in `origins`, over `length`, in steps."""
 
-    start: datetime
-    end: datetime
+    origins: Mapping[str, datetime]
+    length: timedelta
     step: timedelta
 
+    @property
+    def start(self) -> datetime:
+        """When the first of the deliveries began."""
+        return min(self.origins.values())
 
-def span(cursor: Any, delivery_ids: Sequence[str], start: datetime | None, period: str, step: str) -> Span | None:
-    """The span from `start` (the first event, where None) over `period`; the step grows until the points fit a chart."""
+    @property
+    def end(self) -> datetime:
+        """The end of the span, where there is one delivery."""
+        return self.start + self.length
+
+    @property
+    def is_of_one(self) -> bool:
+        """Whether the steps are moments; of several deliveries they are times since each one's sending."""
+        return len(self.origins) == 1
+
+    @property
+    def seconds(self) -> float:
+        """The length of a step."""
+        return self.step.total_seconds()
+
+
+@dataclass(frozen=True)
+class Point:
+    """A step of a span: when it begins and ends since the sending, and the events of each kind of CURVES, all and of people."""
+
+    begin: timedelta
+    end: timedelta
+    all: Mapping[str, int]
+    people: Mapping[str, int]
+
+
+def span(cursor: Any, starts: Mapping[str, datetime | None], period: str, step: str) -> Span | None:
+    """The span of the deliveries in `starts` from each one's start (its first event, where None or earlier) over `period`.
+
+    The step grows until the points fit a chart. None where nothing happened.
+    """
     cursor.execute(
-        "select min(period_start) as first, max(period_start) as last from marts.delivery_activity"
-        " where delivery_id = any(%s) and event_type = any(%s)",
-        (list(delivery_ids), list(CURVES)),
+        "select delivery_id, min(period_start) as first, max(period_start) as last from marts.delivery_activity"
+        " where delivery_id = any(%s) and event_type = any(%s) group by delivery_id",
+        (list(starts), list(CURVES)),
     )
-    found = cursor.fetchone()
-    if found.first is None:
+    origins: dict[str, datetime] = {}
+    lengths = [timedelta(minutes=5)]
+    for row in cursor.fetchall():
+        begin = min(starts.get(row.delivery_id) or row.first, row.first)
+        begin -= timedelta(minutes=begin.minute % 5, seconds=begin.second, microseconds=begin.microsecond)
+        origins[row.delivery_id] = begin
+        lengths.append(row.last + timedelta(minutes=5) - begin)
+    if not origins:
         return None
-    begin = min(start, found.first) if start else found.first
-    begin -= timedelta(minutes=begin.minute % 5, seconds=begin.second, microseconds=begin.microsecond)
     wanted = PERIODS[period]
-    last = found.last + timedelta(minutes=5)
-    end = max(min(begin + wanted, last) if wanted else last, begin + timedelta(minutes=5))
+    length = min(wanted, max(lengths)) if wanted else max(lengths)
     width = STEPS[step]
     for wider in STEPS.values():
-        if width < wider and (end - begin) / width > MOST_POINTS:
+        if width < wider and length / width > MOST_POINTS:
             width = wider
-    return Span(begin, end, width)
+    return Span(origins, length, width)
 
 
-def counts(cursor: Any, delivery_ids: Sequence[str], over: Span) -> list[Any]:
-    """One row per step of `over`, empty ones included: events of each kind of CURVES, all and of people."""
-    columns = ", ".join(
-        f"coalesce(sum(event_count) filter (where event_type = '{kind}'), 0)::bigint as all_{kind},"
-        f" coalesce(sum(human_event_count) filter (where event_type = '{kind}'), 0)::bigint as people_{kind}"
-        for kind in CURVES
-    )
+def counts(cursor: Any, over: Span) -> list[Point]:
+    """One point per step of `over`, empty ones included."""
     cursor.execute(
-        f"""
-        with steps as (select generate_series(%(start)s::timestamptz, %(end)s::timestamptz - interval '1 second', %(step)s) as step),
+        """
+        with origins as (select * from unnest(%(ids)s::text[], %(origins)s::timestamptz[]) as origin (delivery_id, began_at)),
         events as (
-            select date_bin(%(step)s, period_start, %(start)s) as step, event_type, event_count, human_event_count
-            from marts.delivery_activity
+            select floor(extract(epoch from period_start - began_at) / %(seconds)s)::int as step, event_type, event_count, human_event_count
+            from marts.delivery_activity join origins using (delivery_id)
             where delivery_id = any(%(ids)s) and event_type = any(%(kinds)s)
-                and period_start >= %(start)s and period_start < %(end)s
+                and period_start >= began_at and period_start < began_at + %(length)s
         )
-        select steps.step, {columns} from steps left join events using (step) group by steps.step order by steps.step
+        select step, event_type, sum(event_count)::bigint as of_all, sum(human_event_count)::bigint as of_people
+        from events group by step, event_type
         """,
-        {"ids": list(delivery_ids), "start": over.start, "end": over.end, "step": over.step, "kinds": list(CURVES)},
+        {
+            "ids": list(over.origins),
+            "origins": list(over.origins.values()),
+            "seconds": over.seconds,
+            "length": over.length,
+            "kinds": list(CURVES),
+        },
     )
-    return list(cursor.fetchall())
+    found = {(row.step, row.event_type): row for row in cursor.fetchall()}
+    points = []
+    for number in range(-(-over.length // over.step)):
+        rows = {kind: found.get((number, kind)) for kind in CURVES}
+        points.append(
+            Point(
+                number * over.step,
+                min((number + 1) * over.step, over.length),
+                {kind: row.of_all if row else 0 for kind, row in rows.items()},
+                {kind: row.of_people if row else 0 for kind, row in rows.items()},
+            )
+        )
+    return points
 
 
 def time_to_reach(
@@ -145,8 +195,6 @@ def breakdown(
     return list(cursor.fetchall())
 
 
-# A bounce without reason has one too, so that it can be asked for.
-BOUNCE_REASON = "coalesce(nullif(reason, ''), '–')"
 DOMAIN_SORTS = (
     "recipient_domain",
     "targeted_count",
@@ -189,30 +237,5 @@ def domains(
         from summed order by {sort} {direction} nulls last, recipient_domain limit %s
         """,
         (list(delivery_ids), limit),
-    )
-    return list(cursor.fetchall())
-
-
-def bounces(
-    cursor: Any, delivery_numbers: Sequence[int], domain: str = "", reason: str = "", limit: int = 20
-) -> list[Any]:
-    """Bounced messages by kind and reason, most frequent first, with their share of all that bounced so.
-
-    Of one recipient domain only, where given; of one reason, where given, and then by domain.
-    """
-    name = "recipient_domain" if reason else BOUNCE_REASON
-    cursor.execute(
-        f"""
-        with bounced as (
-            select event_type, {name} as name, count(distinct message_key) as message_count,
-                count(distinct recipient_domain) as domain_count
-            from intermediate.int_events
-            where delivery_number = any(%(numbers)s) and event_type in ('hard_bounce', 'soft_bounce') and is_standing
-                and (%(domain)s = '' or recipient_domain = %(domain)s) and (%(reason)s = '' or {BOUNCE_REASON} = %(reason)s)
-            group by 1, 2
-        )
-        select *, message_count / sum(message_count) over () as share_rate from bounced order by 3 desc, 1, 2 limit %(limit)s
-        """,
-        {"numbers": list(delivery_numbers), "domain": domain, "reason": reason, "limit": limit},
     )
     return list(cursor.fetchall())

@@ -1,4 +1,4 @@
-"""Deliveries: the list, one of them, several added up, and the platform's average."""
+"""Deliveries: the list, one of them, and several added up."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ SORTS = {
     "click_rate": "statistics.{h}click_rate",
     "opt_outs": "statistics.{h}opt_out_count",
 }
-# "the previous six months" of the reference's platform average
-AVERAGE_MONTHS = 6
 
 COUNTS = (
     "targeted_count",
@@ -152,19 +150,6 @@ def one(cursor: Any, delivery_id: str) -> Any | None:
 def cumulated(cursor: Any, delivery_ids: Sequence[str]) -> Any:
     """The counts of `delivery_ids` added up, with the rates of the sums; estimates add up their deliveries' estimates."""
     return _summed(cursor, "statistics.delivery_id = any(%(ids)s)", {"ids": list(delivery_ids)})
-
-
-def platform_average(cursor: Any, channel: str, sent_at: datetime | None) -> Any:
-    """The rates of all deliveries on `channel` sent in the six months before `sent_at` (now, where never sent).
-
-    Sums over sums, so that a proof of ten messages does not weigh as much as a mailing of a million.
-    """
-    return _summed(
-        cursor,
-        "delivery.channel = %(channel)s and delivery.sent_at <= coalesce(%(sent_at)s, now())"
-        f" and delivery.sent_at > coalesce(%(sent_at)s, now()) - interval '{AVERAGE_MONTHS} months'",
-        {"channel": channel, "sent_at": sent_at},
-    )
 
 
 def freshness(cursor: Any) -> datetime | None:

@@ -83,27 +83,30 @@ def over_time(cursor: Any, delivery_number: int, urls: Sequence[str], span: Span
 
 
 def positions(cursor: Any, delivery_ids: Sequence[str], measure: str) -> list[Any]:
-    """Every place of the message, clicked or not, of `delivery_ids` added up by place.
+    """Every place of the messages of `delivery_ids`, clicked or not, one row per delivery, content part and position.
 
-    One row per content part and position: link, URL, label, type, and `click_count` by `measure`; clicks whose place is not
-    known stand in rows with position null, so that the rows add up to the delivery's clicks.
+    With its link, URL, label, type, and `click_count` by `measure`; clicks whose place is not known stand in rows with position
+    null, so that the rows add up to the deliveries' clicks.
     """
     column = MEASURES[measure]
     cursor.execute(
         f"""
         with clicks as (
-            select content_part, position, min(url) as url, min(label) as label, sum({column})::bigint as click_count
-            from marts.click_positions where delivery_id = any(%(ids)s) group by content_part, position
+            select delivery_id, content_part, position, min(url) as url, min(label) as label, sum({column})::bigint as click_count
+            from marts.click_positions where delivery_id = any(%(ids)s) group by delivery_id, content_part, position
         ),
         places as (
-            select content_part, position, min(url) as url, min(label) as label, min(link_type) as link_type
-            from marts.links where delivery_id = any(%(ids)s) and position is not null group by content_part, position
+            select delivery_id, content_part, position, min(url) as url, min(label) as label, min(link_type) as link_type
+            from marts.links where delivery_id = any(%(ids)s) and position is not null group by delivery_id, content_part, position
         )
-        select coalesce(places.content_part, clicks.content_part) as content_part, coalesce(places.position, clicks.position) as position,
+        select coalesce(places.delivery_id, clicks.delivery_id) as delivery_id,
+            coalesce(places.content_part, clicks.content_part) as content_part, coalesce(places.position, clicks.position) as position,
             coalesce(places.url, clicks.url) as url, coalesce(places.label, clicks.label) as label,
             coalesce(places.link_type, 'click') as link_type, coalesce(clicks.click_count, 0)::bigint as click_count
-        from places full outer join clicks on clicks.content_part = places.content_part and clicks.position = places.position
-        order by 1, 2 nulls last
+        from places full outer join clicks
+            on clicks.delivery_id = places.delivery_id and coalesce(clicks.content_part, '') = coalesce(places.content_part, '')
+            and clicks.position = places.position
+        order by 2, 3 nulls last, 1
         """,
         {"ids": list(delivery_ids)},
     )

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 from .verdicts import TRACKING
 
-SENDING = ("targeted", "sent", "delivered", "deferred", "soft_bounce", "hard_bounce", "rejected", "complaint")
+SENDING = (
+    "targeted", "sent", "delivered", "deferred", "soft_bounce", "hard_bounce", "auto_reply", "rejected", "complaint",
+)  # fmt: skip
 _BULK = ("delivered", "sent", "targeted")
 VERDICTS = ("human", "proxy_open", "suspect", "machine_open", "scanner_click", "bot")
 DEVICES = ("desktop", "mobile", "tablet", "tv", "console", "ereader", "watch", "unknown")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from psycopg2.extras import NamedTupleCursor
 
+from . import bounces
 from .deliveries import escaped
 from .log_order import DEVICES, ORDERS, SENDING, VERDICTS, Part, Place, has_device, remaining, together
 from .verdicts import IS_PEOPLE, TRACKING
@@ -16,12 +17,14 @@ from .verdicts import IS_PEOPLE, TRACKING
 __all__ = [
     "COUNT_LIMIT",
     "DEVICES",
+    "NO_PLACE",
     "PAGE",
     "SENDING",
     "SORTS",
     "TRACKING",
     "VERDICTS",
     "Event",
+    "Found",
     "Search",
     "count",
     "every",
@@ -41,6 +44,8 @@ COLUMNS = """
     coalesce(device_type, 'unknown') as device_type, coalesce(os_family, 'unknown') as os_family,
     coalesce(browser_family, 'unknown') as browser_family, requester_id, reason, is_repeat, occurred_at, window_start
 """
+# Verdicts asked for together.
+VERDICT_CONDITIONS = {"machines": f"not {IS_PEOPLE}"}
 
 
 class Event(NamedTuple):
@@ -80,16 +85,31 @@ class Event(NamedTuple):
         return Place(self.part, self.key, self.occurred_at)
 
 
+# A place that the source does not tell.
+NO_PLACE = 0
+
+
 @dataclass(frozen=True)
 class Search:
-    """Which events: of one delivery (by number) or of one recipient, and what else must hold. `types` empty means tracking."""
+    """Which events: of one delivery (by number) or of one recipient, and what else must hold. `types` empty means tracking.
+
+    `bounce_kinds` (of bounces.KINDS) asks for the one event of each bounced message that tells its kind, of any type;
+    `is_whole_url` for `url` and no longer one, empty where none is told; `position` NO_PLACE and `part` "unknown" likewise.
+    """
 
     delivery_number: int | None = None
     recipient_ids: Sequence[str] | None = None
     types: Sequence[str] = ()
+    bounce_kinds: Sequence[str] = ()
     verdict: str = ""
     device: str = ""
     url: str = ""
+    is_whole_url: bool = False
+    domain: str = ""
+    reason: str = ""
+    part: str = ""
+    position: int | None = None
+    has_repeats: bool = True
     since: datetime | None = None
     until: datetime | None = None
     is_people: bool = False
@@ -109,7 +129,7 @@ def page(
     `found` is what `count` says, where that is known already.
     """
     if found is None:
-        found = count(cursor, search)
+        found = count(cursor, search).events
     if not found:
         return []
     parts = ORDERS[search.sort]
@@ -132,15 +152,28 @@ def every(cursor: Any, search: Search) -> Iterator[Event]:
             yield from _labelled(other, rows, with_deliveries=False)
 
 
-def count(cursor: Any, search: Search) -> int:
-    """How many events `search` finds, COUNT_LIMIT + 1 at most."""
+@dataclass(frozen=True)
+class Found:
+    """How many events a search finds, of how many messages, and how many of them are repeats, which no figure counts."""
+
+    events: int
+    messages: int
+    repeats: int
+
+
+def count(cursor: Any, search: Search) -> Found:
+    """What `search` finds; counted up to COUNT_LIMIT + 1 events."""
     conditions, values = _conditions(search)
     cursor.execute(
-        f"select count(*) as found from (select 1 from intermediate.int_events where {conditions} limit {COUNT_LIMIT + 1}) as found",
+        f"""
+        select count(*) as events, count(distinct (delivery_number, message_key)) as messages, count(*) filter (where is_repeat) as repeats
+        from (
+            select delivery_number, message_key, is_repeat from intermediate.int_events where {conditions} limit {COUNT_LIMIT + 1}
+        ) as found
+        """,
         values,
     )
-    found: int = cursor.fetchone().found
-    return found
+    return Found(*cursor.fetchone())
 
 
 def _execute(cursor: Any, search: Search, part: Part, after: tuple[Place, str] | None, limit: int | None) -> None:
@@ -194,8 +227,8 @@ def _labelled(cursor: Any, rows: Sequence[Any], *, with_deliveries: bool) -> lis
 
 
 def _conditions(search: Search) -> tuple[str, dict[str, Any]]:
-    conditions = ["is_standing", "not is_withheld", "event_type = any(%(types)s)"]
-    values: dict[str, Any] = {"types": list(search.types or TRACKING)}
+    conditions = ["is_standing", "not is_withheld"]
+    values: dict[str, Any] = {}
     optional: tuple[tuple[str, str, Any], ...] = (
         ("delivery_number = %(delivery)s", "delivery", search.delivery_number),
         (
@@ -203,16 +236,49 @@ def _conditions(search: Search) -> tuple[str, dict[str, Any]]:
             "recipients",
             list(search.recipient_ids) if search.recipient_ids is not None else None,
         ),
-        ("verdict = %(verdict)s", "verdict", search.verdict or None),
+        (VERDICT_CONDITIONS.get(search.verdict, "verdict = %(verdict)s"), "verdict", search.verdict or None),
         (has_device(search.device), "device", search.device or None),
-        ("url ilike %(url)s", "url", f"%{escaped(search.url)}%" if search.url else None),
+        ("coalesce(url, '') = %(whole_url)s", "whole_url", search.url if search.is_whole_url else None),
+        (
+            "url ilike %(url)s",
+            "url",
+            f"%{escaped(search.url)}%" if search.url and not search.is_whole_url else None,
+        ),
+        ("coalesce(content_part, 'unknown') = %(part)s", "part", search.part or None),
+        (f"coalesce(position, {NO_PLACE}) = %(position)s", "position", search.position),
         ("occurred_at >= %(since)s", "since", search.since),
         ("occurred_at < %(until)s", "until", search.until),
+        *(_of_bounces(search) if search.bounce_kinds else _of_events(search)),
     )
     for condition, name, value in optional:
         if value is not None:
             conditions.append(condition)
             values[name] = value
+    if not search.has_repeats:
+        conditions.append("not is_repeat")
     if search.is_people:
         conditions.append(IS_PEOPLE)
     return " and ".join(conditions), values
+
+
+def _of_events(search: Search) -> tuple[tuple[str, str, Any], ...]:
+    return (
+        ("event_type = any(%(types)s)", "types", list(search.types or TRACKING)),
+        ("recipient_domain = %(domain)s", "domain", search.domain or None),
+        (f"{bounces.REASON} = %(reason)s", "reason", search.reason or None),
+    )
+
+
+def _of_bounces(search: Search) -> tuple[tuple[str, str, Any], ...]:
+    # Reason and domain are those of the message, so that the rows add up to the bounces by reason and by domain.
+    telling = (
+        f"event_key in (select event_key from ({bounces.TELLING}) as telling where kind = any(%(kinds)s)"
+        f" and (%(domain)s = '' or recipient_domain = %(domain)s) and (%(reason)s = '' or {bounces.REASON} = %(reason)s))"
+    )
+    numbers = [] if search.delivery_number is None else [search.delivery_number]
+    return (
+        (telling, "kinds", list(search.bounce_kinds)),
+        ("true", "bounced_of", numbers),
+        ("true", "domain", search.domain),
+        ("true", "reason", search.reason),
+    )

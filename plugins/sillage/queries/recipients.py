@@ -95,15 +95,16 @@ def strip(cursor: Any, recipient_id: str, is_people: bool) -> Any:
     return cursor.fetchone()
 
 
-def deliveries_of(cursor: Any, recipient_id: str) -> list[Any]:
-    """The deliveries the recipient was sent, newest first, and what became of each."""
+def deliveries_of(cursor: Any, recipient_id: str, is_people: bool) -> list[Any]:
+    """The deliveries the recipient was sent, newest first, and what became of each; behaviour of people only or of all events."""
+    counts = f"and event.{IS_PEOPLE}" if is_people else ""
     cursor.execute(
         f"""
         select event.delivery_id, max(delivery.label) as label, min(event.occurred_at) as first_at,
-            bool_or(event.event_type = 'delivered') as was_delivered, bool_or(event.event_type = 'click') as was_clicked,
-            bool_or(event.{IS_TRACKING}) as was_opened,
+            bool_or(event.event_type = 'delivered') as was_delivered, bool_or(event.event_type = 'click' {counts}) as was_clicked,
+            bool_or(event.{IS_TRACKING} {counts}) as was_opened,
             bool_or(event.event_type in ('hard_bounce', 'soft_bounce')) as was_bounced,
-            bool_or(event.event_type = 'opt_out') as was_opted_out
+            bool_or(event.event_type = 'opt_out' {counts}) as was_opted_out
         from intermediate.int_events as event left join marts.deliveries as delivery using (delivery_id)
         where event.recipient_id = %s and event.is_standing and not event.is_withheld
         group by event.delivery_id order by 3 desc limit 100

@@ -144,14 +144,35 @@ def rejected_reasons(cursor: Any, start: datetime, end: datetime) -> list[Any]:
     return list(cursor.fetchall())
 
 
-REJECTED = """
-    select rejected_id, source, window_start, path, line_number, reason, detail, byte_count, rejected_at
+OF_REJECTED = """
     from ops.rejected_record
     where window_start >= %(start)s and window_start < %(end)s and (%(reason)s = '' or reason = %(reason)s)
         and (%(source)s = '' or source = %(source)s)
+"""
+REJECTED = f"""
+    select rejected_id, source, window_start, path, line_number, reason, detail, byte_count, rejected_at
+    {OF_REJECTED}
         and (%(after)s::bigint is null or (window_start, rejected_id) < (%(after_hour)s, %(after)s))
     order by window_start desc, rejected_id desc
 """
+
+
+def rejected_bounds(cursor: Any) -> tuple[datetime, datetime]:
+    """From the first to the end of the last hour that has a rejected record; this moment where none has."""
+    cursor.execute(
+        "select coalesce(min(window_start), now()) as first, coalesce(max(window_start) + interval '1 hour', now()) as last"
+        " from ops.rejected_record"
+    )
+    row = cursor.fetchone()
+    return row.first, row.last
+
+
+def rejected_count(cursor: Any, start: datetime, end: datetime, reason: str = "", source: str = "") -> int:
+    """How many records of `[start, end)` were rejected, for `reason` and of `source` where given."""
+    values = {"start": start, "end": end, "reason": reason, "source": source}
+    cursor.execute(f"select count(*) as found {OF_REJECTED}", values)
+    found: int = cursor.fetchone().found
+    return found
 
 
 def rejected(

@@ -51,6 +51,8 @@ def create_app(reader: Reader | None = None) -> FastAPI:
         app.include_router(module.router)
     app.add_api_route("/", start, methods=["GET"])
     app.add_api_route("/static/{name:path}", static, methods=["GET"])
+    # The last route takes every other address, so that the guard stands before it too.
+    app.add_api_route("/{path:path}", nowhere, methods=["GET"])
     app.add_exception_handler(WarehouseError, _no_warehouse)
     app.add_exception_handler(psycopg2.Error, _refused)
     app.add_exception_handler(AnyHTTPException, _refusal)
@@ -89,6 +91,11 @@ def static(name: str) -> Response:
         rendering.STATIC / name,
         headers={"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"},
     )
+
+
+def nowhere(path: str) -> Response:
+    """An address that is no page."""
+    raise HTTPException(404, "There is no such page.")
 
 
 def _no_warehouse(request: Request, error: Exception) -> Response:
@@ -142,7 +149,8 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, AnyHTTPException)  # narrows the type for the reader and mypy
-    if error.status_code == 401:
+    # An expired session is Airflow's 403 with this word, as its own pages know it.
+    if error.status_code == 401 or (error.status_code == 403 and error.detail == "Invalid JWT token"):
         # Not a page of ours: whoever is not logged in learns nothing.
         return Response("Not logged in.", 401, media_type="text/plain")
     message = _NO_SUCH.get(error.status_code, error.detail) if type(error) is AnyHTTPException else error.detail

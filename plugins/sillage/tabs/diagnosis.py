@@ -104,15 +104,15 @@ def _windows(cursor: Any, since: datetime, as_of: datetime) -> Iterator[Finding]
         )
     else:
         yield Finding("hours_published", "fine", {"count": hours.hour_count})
-    until = max(as_of, since) + timedelta(hours=1)
-    rejected = diagnosis.rejected_since(cursor, since.replace(minute=0, second=0, microsecond=0), until)
+    begin, until = since.replace(minute=0, second=0, microsecond=0), max(as_of, since) + timedelta(hours=1)
+    rejected = diagnosis.rejected_since(cursor, begin, until)
     if rejected.record_count:
         yield Finding(
             "rejected",
             "note",
             {"count": rejected.record_count, "reason": rejected.reason},
             "/workflow/rejected",
-            {"days": 31},
+            {"from": begin.isoformat(), "until": until.isoformat()},
         )
     unassigned = diagnosis.unassigned_since(cursor, since, until)
     if unassigned.event_count:
@@ -134,24 +134,19 @@ def _behaviour(delivery: Any) -> Iterator[Finding]:
     elif delivery.withheld_open_count:
         state = "cause" if not delivery.open_count else "note"
         yield Finding("consent", state, {"count": delivery.withheld_open_count})
-    machines = (delivery.open_count or 0) + (delivery.click_count or 0)
     people = (delivery.human_open_count or 0) + (delivery.human_click_count or 0)
-    if machines and not people:
-        yield Finding(
-            "only_machines",
-            "cause",
-            {"count": machines},
-            "/delivery/logs",
-            {"id": delivery.delivery_id, "events": "all"},
-        )
-    elif machines > people:
-        yield Finding(
-            "some_machines",
-            "note",
-            {"count": machines - people},
-            "/delivery/logs",
-            {"id": delivery.delivery_id, "events": "all"},
-        )
+    machines = (delivery.open_count or 0) + (delivery.click_count or 0) - people
+    if machines > 0:
+        # The filter of the logs whose rows are those that are counted here.
+        query = {
+            "id": delivery.delivery_id,
+            "type": "opens_clicks",
+            "verdict": "machines",
+            "repeats": "no",
+            "events": "all",
+        }
+        name, state = ("some_machines", "note") if people else ("only_machines", "cause")
+        yield Finding(name, state, {"count": machines}, "/delivery/logs", query)
 
 
 def _early(delivery: Any, as_of: datetime | None) -> Finding:

@@ -1,10 +1,13 @@
-"""The figures of a delivery as cards: value, what it is over what, its definition, and the platform's average beside it."""
+"""The figures of a delivery as cards: value, what it is over what, its definition, and the average of earlier deliveries beside it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+from ..queries.averages import Average
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class Figure:
     value: int | Decimal | None
     denominator_name: str | None = None
     denominator: int | Decimal | None = None
-    average: Decimal | None = None
+    average: Average | None = None
     is_estimate: bool = False
     top_name: str | None = None
 
@@ -24,6 +27,16 @@ class Figure:
     def parts(self) -> tuple[str, str]:
         """What the numerator and the denominator count."""
         return NAMES[self.top_name or ""], NAMES[self.denominator_name or ""]
+
+    @property
+    def rows(self) -> dict[str, str] | None:
+        """The filter of the tracking logs whose rows add up to this count; None where events do not tell."""
+        return {**EVENTS, **MESSAGES}.get(self.name)
+
+    @property
+    def counts_messages(self) -> bool:
+        """Whether it is the messages of those rows that are counted."""
+        return self.name in MESSAGES
 
     @property
     def is_rate(self) -> bool:
@@ -34,6 +47,18 @@ class Figure:
     def rate(self) -> Decimal | None:
         """Numerator over denominator, 1 at most, as the marts have it."""
         return _over(self.value, self.denominator)
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Percentage points above the average, of both as they are shown: who subtracts one from the other gets this."""
+        if self.rate is None or self.average is None or self.average.rate is None:
+            return None
+        return _shown(self.rate) - _shown(self.average.rate)
+
+    @property
+    def is_better(self) -> bool | None:
+        """Whether the difference is welcome; None where there is none."""
+        return None if not self.difference else (self.difference > 0) != (self.name in LESS_IS_BETTER)
 
 
 # definition, label, numerator, denominator
@@ -46,6 +71,7 @@ RATES = (
     ("complaint_rate", "Complaint rate", "complaint_count", "delivered_count"),
     ("bounce_rate", "Bounce rate", "bounce_count", "to_deliver_count"),
 )
+LESS_IS_BETTER = {"opt_out_rate", "complaint_rate", "bounce_rate"}
 COUNTS = (
     ("open_count", "Opens", False),
     ("recipient_open_count", "Recipients who opened", False),
@@ -60,6 +86,16 @@ COUNTS = (
     ("transaction_count", "Transactions", False),
     ("transaction_amount", "Transaction amount", False),
 )
+# Which filter of the tracking logs shows the events behind a count; of the second kind it is their messages that are counted.
+EVENTS = {
+    "open_count": {"type": "open", "repeats": "no"},
+    "click_count": {"type": "click"},
+    "opt_out_count": {"type": "opt_out"},
+    "mirror_page_count": {"type": "mirror_page"},
+    "web_page_count": {"type": "pages_visited"},
+    "transaction_count": {"type": "transaction"},
+}
+MESSAGES = {"recipient_open_count": {"type": ""}, "recipient_click_count": {"type": "click"}}
 # What stands above and below the line of a rate, in words.
 NAMES = {
     **{name: label for name, label, _ in COUNTS},
@@ -87,13 +123,12 @@ FUNNEL = (
 )
 
 
-def rates(row: Any, average: Any, is_people: bool) -> list[Figure]:
-    """The rates of a delivery (or of several added up), of people only or of all events."""
+def rates(row: Any, average: Mapping[str, Average] | None, is_people: bool) -> list[Figure]:
+    """The rates of a delivery (or of several added up), of people only or of all events, with `average` by the rate's name."""
     return [
         Figure(
             name, label, value_of(row, top, is_people), bottom, value_of(row, bottom, is_people),
-            _over(value_of(average, top, is_people), value_of(average, bottom, is_people)) if average is not None else None,
-            top_name=top,
+            (average or {}).get(name), top_name=top,
         )
         for name, label, top, bottom in RATES
     ]  # fmt: skip
@@ -120,6 +155,10 @@ def value_of(row: Any, name: str, is_people: bool) -> int | Decimal | None:
         return None if hard is None and soft is None else (hard or 0) + (soft or 0)
     value: int | Decimal | None = getattr(row, name if name in SENDING or not is_people else f"human_{name}")
     return value
+
+
+def _shown(rate: Decimal) -> Decimal:
+    return round(rate * 100, 2)
 
 
 def _over(top: int | Decimal | None, bottom: int | Decimal | None) -> Decimal | None:

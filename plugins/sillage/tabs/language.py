@@ -94,6 +94,11 @@ class Speech:
             return "–"
         return self.number(Decimal(rate) * 100, 2) + (f"{NARROW}%" if self.language == "fr" else "%")
 
+    def in_points(self, difference: Decimal) -> str:
+        """A difference of two percentages with its sign, and an arrow for who does not see its colour: `▲ +3.70 pt`."""
+        arrow = "▲ +" if difference > 0 else "▼ −" if difference < 0 else "= "
+        return f"{arrow}{self.number(abs(difference), 2)} pt"
+
     def moment(self, value: datetime | None, *, seconds: bool = False) -> str:
         """A time in UTC, `2026-01-02 09:00` as Airflow writes it."""
         if value is None:
@@ -122,6 +127,7 @@ class Speech:
             "lang": self.language,
             "number": self.number,
             "percent": self.percent,
+            "in_points": self.in_points,
             "moment": self.moment,
             "duration": self.duration,
             "definition": self.definition,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from . import guard
+from .curves import moment_label
 from .language import Speech, preferred
 
 HERE = Path(__file__).parent
@@ -50,7 +50,7 @@ def templates() -> Environment:
     )
     environment.filters["json"] = _json
     environment.filters["exact"] = _exact
-    environment.filters["utc_label"] = _utc_label
+    environment.filters["moment_label"] = moment_label
     return environment
 
 
@@ -85,6 +85,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         "rights": getattr(request.state, "rights", None),
         # For the header of a delivery's pages.
         "recompute": getattr(request.state, "recompute", None),
+        "unknown_delivery": getattr(request.state, "unknown_delivery", None),
         "path": request.url.path.removeprefix(root),
     }
     text = templates().get_template(template).render(**speech.names(), **ours, **values)
@@ -111,11 +112,6 @@ def _without_turns(value: object) -> object:
 def _exact(value: str) -> Markup:
     """A value that comes back to us as it is, in a form's field."""
     return Markup(escape(value))  # noqa: S704  # it is escaped just here
-
-
-def _utc_label(value: datetime, step: timedelta) -> str:
-    """A point of a chart's axis: days have no hour, the rest no year."""
-    return value.astimezone(UTC).strftime("%Y-%m-%d" if step >= timedelta(days=1) else "%m-%d %H:%M")
 
 
 def _json(value: object) -> str:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from ...queries import activity, deliveries
 from .. import csv_export, figures, guard, state
 from ..rendering import page
-from .delivery import MOST_ADDED, curves
+from .delivery import MOST_ADDED, curves_of
 
 router = APIRouter()
 
@@ -63,22 +63,23 @@ def _asked(request: Request) -> deliveries.Search:
 @router.get("/cumulated")
 def cumulated(request: Request) -> Response:
     """Several deliveries added up; a recipient who got two of them counts in both."""
-    ids = state.identifiers(request)[:MOST_ADDED]
+    asked = list(dict.fromkeys(state.identifiers(request)))
     is_people = state.is_people(request)
     with request.app.state.reader.snapshot() as cursor:
-        chosen = [row for row in (deliveries.one(cursor, delivery_id) for delivery_id in ids) if row is not None]
+        chosen = [row for row in (deliveries.one(cursor, name) for name in asked[:MOST_ADDED]) if row is not None]
         if not chosen:
             raise HTTPException(404, "None of these deliveries is known.")
         found = [row.delivery_id for row in chosen]
         total = deliveries.cumulated(cursor, found)
-        over, points = curves(cursor, request, found, total.sent_at)
+        curves = curves_of(cursor, request, chosen, is_people)
         values: dict[str, Any] = {
             "domains": activity.domains(cursor, found, is_people, limit=15),
             "devices": activity.breakdown(cursor, found, "open", "device_type", is_people),
             "week": activity.week(cursor, found, "open", is_people),
         }
     return page(
-        request, "cumulated.html", section="/deliveries", chosen=chosen, total=total, is_people=is_people, over=over, points=points,
+        request, "cumulated.html", section="/deliveries", chosen=chosen, asked_count=len(asked), most_added=MOST_ADDED, total=total,
+        is_people=is_people, curves=curves,
         rates=figures.rates(total, None, is_people), counts=figures.counts(total, is_people), funnel=figures.funnel(total, is_people),
         value_of=figures.value_of, **values,
     )  # fmt: skip

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from ...queries import activity, deliveries, workflow
+from ...queries import activity, averages, bounces, deliveries, workflow
 from .. import figures, state
+from ..curves import Curves
 from ..rendering import page
 
 router = APIRouter()
@@ -24,13 +24,13 @@ def statistics(request: Request) -> Response:
     is_people = state.is_people(request)
     sort = state.choice(request, "sort", activity.DOMAIN_SORTS, "targeted_count")
     is_descending = state.choice(request, "order", ("asc", "desc"), "desc") == "desc"
-    domain, reason = state.text(request, "domain"), state.text(request, "reason")
+    domain, reason = state.identifier(request, "domain"), state.identifier(request, "reason")
     kind = state.choice(request, "kind", activity.CURVES, "open")
     with request.app.state.reader.snapshot() as cursor:
         delivery = known(cursor, request)
         ids = [delivery.delivery_id]
-        average = platform_average(cursor, request, delivery)
-        over, points = curves(cursor, request, ids, delivery.sent_at)
+        average = average_of(cursor, request, delivery, is_people)
+        curves = curves_of(cursor, request, [delivery], is_people)
         started_at = delivery.sent_at or delivery.first_event_at
         values: dict[str, Any] = {
             "reached": activity.time_to_reach(cursor, ids, started_at, is_people) if started_at else None,
@@ -40,14 +40,14 @@ def statistics(request: Request) -> Response:
                 for column in ("device_type", "os_family", "browser_family")
             },
             "domains": activity.domains(cursor, ids, is_people, sort, is_descending),
-            "bounces": []
+            "bounced": None
             if delivery.delivery_number is None
-            else activity.bounces(cursor, [delivery.delivery_number], domain, reason),
+            else bounces.grouped(cursor, [delivery.delivery_number], domain, reason),
         }
     return page(
         request, "statistics.html", section="/deliveries", view="statistics", delivery=delivery, is_people=is_people, kind=kind,
-        rates=figures.rates(delivery, average, is_people), counts=figures.counts(delivery, is_people), average=average,
-        funnel=figures.funnel(delivery, is_people), over=over, points=points, sort=sort,
+        rates=figures.rates(delivery, average, is_people), counts=figures.counts(delivery, is_people),
+        funnel=figures.funnel(delivery, is_people), curves=curves, sort=sort,
         is_descending=is_descending, domain=domain, reason=reason, processed=_processed(delivery, domain, values["domains"]), **values,
     )  # fmt: skip
 
@@ -61,8 +61,11 @@ def _processed(delivery: Any, domain: str, domains: Sequence[Any]) -> int | None
 
 def known(cursor: Any, request: Request) -> Any:
     """The delivery that the address names; its recompute is kept for the page's header. Raises a 404 where there is none."""
-    delivery = deliveries.one(cursor, state.identifier(request))
+    delivery_id = state.identifier(request)
+    delivery = deliveries.one(cursor, delivery_id)
     if delivery is None:
+        # The page of trouble leads to who can tell why.
+        request.state.unknown_delivery = delivery_id
         raise HTTPException(
             404, "There is no such delivery: it may not have been sent yet, or its hour is not published."
         )
@@ -70,24 +73,27 @@ def known(cursor: Any, request: Request) -> Any:
     return delivery
 
 
-def platform_average(cursor: Any, request: Request, delivery: Any) -> Any:
-    """The platform's average beside `delivery`, kept until the next publication: it reads every delivery's counters."""
+def average_of(cursor: Any, request: Request, delivery: Any, is_people: bool) -> dict[str, averages.Average] | None:
+    """What `delivery` is compared with, kept until the next publication: it reads every delivery's counters.
+
+    None where nothing is earlier or later: what was never sent, and the events that name no delivery.
+    """
+    if delivery.sent_at is None or delivery.delivery_id.startswith("unassigned:"):
+        return None
     published_at = workflow.publication(cursor)
-    kept = request.app.state.averages
-    key = (published_at, delivery.channel, delivery.sent_at)
+    kept: dict[Any, dict[str, averages.Average]] = request.app.state.averages
+    key = (published_at, delivery.channel, delivery.sent_at, is_people)
     if key not in kept:
         # A new publication makes all older ones useless; a thousand deliveries are more than anyone opens in an hour.
         for old in [old for old in list(kept) if old[0] != published_at or len(kept) > 1000]:
             kept.pop(old, None)
-        kept[key] = deliveries.platform_average(cursor, delivery.channel, delivery.sent_at)
+        kept[key] = averages.earlier(cursor, delivery.channel, delivery.sent_at, is_people)
     return kept[key]
 
 
-def curves(
-    cursor: Any, request: Request, ids: Sequence[str], start: datetime | None
-) -> tuple[activity.Span | None, list[Any]]:
-    """The span of the charts and its counts, by the period and step of the address."""
+def curves_of(cursor: Any, request: Request, chosen: Sequence[Any], is_people: bool) -> Curves | None:
+    """The charts of the deliveries `chosen`, by the period and step of the address; None where nothing happened."""
     period = state.choice(request, "period", activity.PERIODS, "all")
     step = state.choice(request, "step", activity.STEPS, "hour")
-    over = activity.span(cursor, ids, start, period, step)
-    return over, activity.counts(cursor, ids, over) if over else []
+    over = activity.span(cursor, {row.delivery_id: row.sent_at for row in chosen}, period, step)
+    return Curves(over, activity.counts(cursor, over), is_people) if over else None

@@ -10,10 +10,10 @@ from fastapi.responses import HTMLResponse
 
 from ...queries import activity, deliveries, links
 from ...queries.reader import Reader
-from .. import csv_export, figures, guard, message, state
+from .. import csv_export, figures, guard, message, places, state
 from ..language import Speech
 from ..rendering import page, speech_of
-from .delivery import MOST_ADDED, known, platform_average
+from .delivery import MOST_ADDED, average_of, known
 
 router = APIRouter()
 
@@ -30,7 +30,7 @@ def urls(request: Request) -> Response:
     top = int(state.choice(request, "top", TOP, "10"))
     with request.app.state.reader.snapshot() as cursor:
         delivery = known(cursor, request)
-        average = platform_average(cursor, request, delivery)
+        average = average_of(cursor, request, delivery, is_people)
         rows = links.clicked(cursor, delivery.delivery_id, group, is_people)
         others = links.others(cursor, delivery.delivery_id, is_people)
         chart = _stack(cursor, request, delivery, is_people) if rows else None
@@ -64,7 +64,8 @@ def positions(request: Request) -> Response:
     return page(
         request, "positions.html", section="/deliveries", view="positions", delivery=shown.deliveries[0],
         is_people=shown.measure == "people", chosen=shown.deliveries, measure=shown.measure, part=shown.part,
-        parts_there=shown.parts, rows=shown.rows, total=shown.total,
+        parts_there=shown.parts, rows=shown.common, apart=shown.apart, total=shown.total,
+        asked_count=shown.asked_count, most_added=MOST_ADDED,
         found=shown.frame()[1] if shown.source else set(), has_message=bool(shown.source), heat_of=shown.heat_of, mark=shown.mark,
         marked=next((place.position for place in shown.places if place.is_marked), None),
     )  # fmt: skip
@@ -85,22 +86,38 @@ def framed(request: Request) -> Response:
 
 @dataclass(frozen=True)
 class _Shown:
-    """What the click position shows: the deliveries added up, the part, the places and what they are counted against."""
+    """What the click position shows: the deliveries added up, the part, the places and what they are counted against.
+
+    `asked_count` is how many deliveries the address names: more than are added up, or than are known.
+    """
 
     deliveries: list[Any]
+    asked_count: int
     measure: str
     part: str
     parts: list[str]
     source: str | None
-    rows: list[Any]
+    rows: list[places.Row]
     total: int
     speech: Speech
     mark: str
 
     @property
+    def common(self) -> list[places.Row]:
+        """Places that are the same link in every delivery, and clicks without a place."""
+        return [row for row in self.rows if row.delivery_id is None]
+
+    @property
+    def apart(self) -> list[tuple[Any, list[places.Row]]]:
+        """What only one delivery has at a place, by delivery."""
+        by_delivery = (
+            (one, [row for row in self.rows if row.delivery_id == one.delivery_id]) for one in self.deliveries
+        )
+        return [(one, rows) for one, rows in by_delivery if rows]
+
+    @property
     def places(self) -> list[message.Place]:
         """The links of the part that is shown, with their badges."""
-        rows = [row for row in self.rows if row.content_part == self.part and row.position and row.url]
         return [
             message.Place(
                 row.position,
@@ -110,7 +127,8 @@ class _Shown:
                 self.heat_of(row),
                 row.url == self.mark,
             )
-            for row in rows
+            for row in self.common
+            if row.content_part == self.part and row.position and row.url
         ]
 
     def heat_of(self, row: Any) -> int:
@@ -130,26 +148,29 @@ class _Shown:
 
 def _shown(request: Request) -> _Shown:
     measure = state.choice(request, "measure", links.MEASURES, "people" if state.is_people(request) else "total")
+    further = list(dict.fromkeys(state.identifiers(request, "with")))
     with request.app.state.reader.snapshot() as cursor:
         first = known(cursor, request)
-        further = [deliveries.one(cursor, other) for other in state.identifiers(request, "with")[:MOST_ADDED]]
-        chosen = [first, *(row for row in further if row is not None and row.delivery_id != first.delivery_id)]
+        further = [other for other in further if other != first.delivery_id]
+        found = [deliveries.one(cursor, other) for other in further[: MOST_ADDED - 1]]
+        chosen = [first, *(row for row in found if row is not None)]
         ids = [row.delivery_id for row in chosen]
         html, text = links.message(cursor, first.delivery_id)
-        rows = links.positions(cursor, ids, measure)
+        rows = places.added_up(links.positions(cursor, ids, measure), ids)
         # Messages with a click: a share of them tells how many of those who clicked did so here.
         total = links.clickers(cursor, ids) if measure == "unique" else sum(row.click_count for row in rows)
     mark = state.identifier(request, "mark")
     there = [name for name, source in (("html", html), ("text", text)) if source]
     part = state.choice(request, "part", ("html", "text"), there[0] if there else "html")
-    return _Shown(chosen, measure, part, there, html if part == "html" else text, rows, total, speech_of(request), mark)
+    source = html if part == "html" else text
+    return _Shown(chosen, len(further) + 1, measure, part, there, source, rows, total, speech_of(request), mark)
 
 
 def _stack(cursor: Any, request: Request, delivery: Any, is_people: bool) -> dict[str, Any] | None:
     """Clicks per hour or day, stacked by the most clicked URLs."""
     step = state.choice(request, "step", activity.STEPS, "hour")
     period = state.choice(request, "period", activity.PERIODS, "all")
-    span = activity.span(cursor, [delivery.delivery_id], delivery.sent_at, period, step)
+    span = activity.span(cursor, {delivery.delivery_id: delivery.sent_at}, period, step)
     if span is None or delivery.delivery_number is None:
         return None
     top = links.clicked(cursor, delivery.delivery_id, "url", is_people)[:STACKED]

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from ...queries import logs, recipients
+from ...queries import bounces, logs, recipients
 from ...queries.log_order import Place
 from ...queries.reader import Reader
 from .. import csv_export, guard, state
@@ -24,6 +24,17 @@ COLUMNS = (
     "event_id", "occurred_at", "event_type", "delivery_id", "recipient_id", "email", "url", "label", "category", "position",
     "verdict", "verdict_reason", "device_type", "os_family", "browser_family", "requester_id", "is_repeat", "source",
 )  # fmt: skip
+# What the filter Type offers beside each single type: several at once, and the messages that bounced.
+TYPES = {
+    "": logs.TRACKING,
+    "opens_clicks": ("open", "click"),
+    "pages_visited": ("web", "transaction"),
+    "all": (*logs.TRACKING, *logs.SENDING),
+}
+BOUNCED = {"bounced": bounces.COUNTED, **{f"bounced_{kind}": (kind,) for kind in bounces.KINDS}}
+VERDICTS = (*logs.VERDICTS, "machines")
+PARTS = ("html", "text", "unknown")
+LAST_POSITION = 2**31 - 1
 # What the table can show beside time, type and link; the address's `columns` chooses.
 OPTIONAL = (
     "recipient",
@@ -49,7 +60,8 @@ def of_delivery(request: Request) -> Response:
         values = table(cursor, request, search)
     return page(
         request, "logs.html", section="/deliveries", view="logs", delivery=delivery, is_people=state.is_people(request),
-        columns=chosen_columns(request, ("recipient", "verdict", "device")), **values,
+        columns=chosen_columns(request, ("recipient", "reason") if values["is_sending"] else ("recipient", "verdict", "device")),
+        **values,
     )  # fmt: skip
 
 
@@ -66,7 +78,7 @@ def of_delivery_csv(request: Request) -> Response:
 def table(cursor: Any, request: Request, search: logs.Search) -> dict[str, Any]:
     """What logs_table.html needs: a page of rows, where the next begins, how many there are."""
     found = logs.count(cursor, search)
-    rows = logs.page(cursor, search, _after(request, search), found=found)
+    rows = logs.page(cursor, search, _after(request, search), found=found.events)
     last = rows[-1] if len(rows) == logs.PAGE else None
     return {
         "search": search,
@@ -74,8 +86,15 @@ def table(cursor: Any, request: Request, search: logs.Search) -> dict[str, Any]:
         "following": state.packed(_order(search), *last.sort_key, last.event_key) if last else None,
         "found": found,
         "count_limit": logs.COUNT_LIMIT,
-        "types": {"tracking": logs.TRACKING, "sending": logs.SENDING},
-        "verdicts": logs.VERDICTS,
+        "types": {"tracking": logs.TRACKING, "sending": logs.SENDING, "bounced": BOUNCED},
+        "chosen_type": _type(request),
+        "is_sending": _type(request) in (*logs.SENDING, *BOUNCED),
+        "verdicts": VERDICTS,
+        "parts_of_message": PARTS,
+        "position": _position(request),
+        "has_more": bool(
+            search.domain or search.reason or search.part or search.position is not None or not search.has_repeats
+        ),
         "devices": logs.DEVICES,
         "optional": OPTIONAL,
         "masked": lambda address: guard.masked(address, request.state.rights),
@@ -84,22 +103,41 @@ def table(cursor: Any, request: Request, search: logs.Search) -> dict[str, Any]:
 
 def filtered(request: Request) -> logs.Search:
     """The filters that the address names, for any delivery or recipient."""
-    kind = state.choice(request, "type", (*logs.TRACKING, *logs.SENDING, "all"), "")
-    types: Sequence[str] = (*logs.TRACKING, *logs.SENDING) if kind == "all" else (kind,) if kind else ()
-    is_people = state.is_people(request) and kind not in logs.SENDING and kind != "all"
-    verdict = state.choice(request, "verdict", logs.VERDICTS, "")
+    kind, position = _type(request), _position(request)
+    verdict = state.choice(request, "verdict", VERDICTS, "")
+    # Sending has no verdict; and who asks for scanners wants to see them.
+    is_people = state.is_people(request) and not verdict and kind not in (*logs.SENDING, *BOUNCED, "all")
+    is_whole_url = state.text(request, "whole") == "1"
     return logs.Search(
-        types=types,
+        types=TYPES.get(kind, (kind,)),
+        bounce_kinds=BOUNCED.get(kind, ()),
         verdict=verdict,
         device=state.choice(request, "device", logs.DEVICES, ""),
-        url=state.text(request, "url"),
+        url=state.identifier(request, "url") if is_whole_url else state.text(request, "url"),
+        is_whole_url=is_whole_url,
+        domain=state.identifier(request, "domain"),
+        reason=state.identifier(request, "reason"),
+        part=state.choice(request, "part", PARTS, ""),
+        position=logs.NO_PLACE if position == "none" else int(position) if position else None,
+        has_repeats=state.text(request, "repeats") != "no",
         since=state.moment(request, "from"),
         until=state.moment(request, "until", end_of_day=True),
-        # Who asks for scanners wants to see them.
-        is_people=is_people and not verdict,
+        is_people=is_people,
         sort=state.choice(request, "sort", logs.SORTS, "when"),
         is_descending=state.choice(request, "order", ("asc", "desc"), "desc") == "desc",
     )
+
+
+def _type(request: Request) -> str:
+    return state.choice(request, "type", (*TYPES, *logs.TRACKING, *logs.SENDING, *BOUNCED), "")
+
+
+def _position(request: Request) -> str:
+    """A place in the message as the address has it: a number, `none` where the source tells none, or nothing."""
+    if state.text(request, "position") == "none":
+        return "none"
+    position = state.whole(request, "position", 0, 0, LAST_POSITION)
+    return str(position) if position else ""
 
 
 def export(request: Request, search: logs.Search, name: str) -> Response:

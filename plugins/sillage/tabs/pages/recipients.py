@@ -94,7 +94,7 @@ def one(request: Request) -> Response:
         values = {
             **logs.table(cursor, request, search),
             "strip": recipients.strip(cursor, recipient.recipient_id, is_people),
-            "received": recipients.deliveries_of(cursor, recipient.recipient_id),
+            "received": recipients.deliveries_of(cursor, recipient.recipient_id, is_people),
         }
     return page(
         request, "recipient.html", section="/recipients", recipient=recipient, is_people=is_people,

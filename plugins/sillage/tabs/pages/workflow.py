@@ -20,6 +20,7 @@ router = APIRouter()
 DAYS = ("3", "7", "14", "31")
 # An hourly run ends within minutes of its hour; two hours without one is worth a look.
 LATE_AFTER = timedelta(hours=2)
+REJECTED_DAYS = ("3", "31", "366", "all")
 REJECTED_COLUMNS = ("source", "window_start", "path", "line_number", "reason", "detail", "byte_count", "rejected_at")
 STRIP_LETTERS = {"published": "✓", "late": "L", "empty": "0", "failed": "!", "running": "…", "missing": "–"}
 
@@ -65,25 +66,18 @@ def quality(request: Request) -> Response:
 def rejected(request: Request) -> Response:
     """Records that could not be read, with their reason."""
     after = state.place(request, datetime, int)
+    reason, source = state.text(request, "reason"), state.text(request, "source")
     with request.app.state.reader.snapshot() as cursor:
         start, end, days = _rejected_span(request, cursor)
         reasons = workflow.rejected_reasons(cursor, start, end)
-        rows = list(
-            workflow.rejected(
-                cursor,
-                start,
-                end,
-                state.text(request, "reason"),
-                state.text(request, "source"),
-                (after[0], after[1]) if after else None,
-            )
-        )
+        found = workflow.rejected_count(cursor, start, end, reason, source)
+        rows = list(workflow.rejected(cursor, start, end, reason, source, (after[0], after[1]) if after else None))
     following = (
         state.packed(rows[-1].window_start.isoformat(), rows[-1].rejected_id) if len(rows) == workflow.PAGE else None
     )
     return page(
         request, "workflow_rejected.html", section="/workflow", view="rejected", reasons=reasons, rows=rows, days=days,
-        reason=state.text(request, "reason"), source=state.text(request, "source"), following=following, start=start, end=end,
+        days_there=REJECTED_DAYS, found=found, reason=reason, source=source, following=following, start=start, end=end,
     )  # fmt: skip
 
 
@@ -162,12 +156,19 @@ def _chosen(cursor: Any, request: Request) -> Any | None:
     return found[0] if found else None
 
 
-def _rejected_span(request: Request, cursor: Any) -> tuple[datetime, datetime, int]:
-    days = int(state.choice(request, "days", (*DAYS, "366"), "31"))
+def _rejected_span(request: Request, cursor: Any) -> tuple[datetime, datetime, str]:
+    """From when until when, and the choice of days that says so: empty where the address names an hour, or a start and an end."""
     hour = state.moment(request, "hour")
+    since, until = state.moment(request, "from"), state.moment(request, "until", end_of_day=True)
     if hour:
-        return hour, hour + timedelta(hours=1), days
+        return hour, hour + timedelta(hours=1), ""
+    if since and until:
+        return since, until, ""
+    days = state.choice(request, "days", REJECTED_DAYS, "31")
+    if days == "all":
+        return *workflow.rejected_bounds(cursor), days
     _, last = workflow.bounds(cursor)
     now = datetime.now(UTC)
-    end = last if last and now - last > timedelta(days=days) else now + timedelta(hours=1)
-    return end - timedelta(days=days), end, days
+    period = timedelta(days=int(days))
+    end = last if last and now - last > period else now + timedelta(hours=1)
+    return end - period, end, days

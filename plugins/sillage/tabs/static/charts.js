@@ -9,7 +9,8 @@
     var paint = color("--series-" + (series.color || (index % 8) + 1));
     return {
       label: series.label, data: series.values, borderColor: paint, backgroundColor: series.fill ? paint + "33" : paint,
-      borderWidth: spec.type === "line" ? 2 : 0, pointRadius: 0, pointHitRadius: 12, tension: 0.15,
+      borderWidth: spec.type === "line" ? 2 : 0, pointRadius: 0, pointHitRadius: 12,
+      cubicInterpolationMode: "monotone",
       borderDash: series.dashed ? [5, 4] : [], fill: Boolean(series.fill), maxBarThickness: 26, borderRadius: 2,
       stack: series.stack
     };

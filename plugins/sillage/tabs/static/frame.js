@@ -1,0 +1,67 @@
+// Airflow around our pages: its address bar and title, links out of its frame, its login. Not deferred: it must be there before
+// anybody can click on a link out of the frame, which would else open Airflow inside its own frame.
+(function () {
+  "use strict";
+
+  function parentWindow() {
+    try { return window.parent !== window && window.parent.document ? window.parent : null; } catch (error) { return null; }
+  }
+
+  // The path of the navigation's entry in Airflow, before ours; null in a tab of the DAG, whose address Airflow keeps.
+  function entryOf(parent) {
+    var place = /^(.*\/plugin\/[^/]+)(\/|$)/.exec(parent.location.pathname);
+    return place && place[1].indexOf("/dags/") === -1 ? place[1] : null;
+  }
+
+  // Airflow keeps its address bar in step with full loads of the frame only; partial updates and going back tell it here.
+  function tellAirflow() {
+    var parent = parentWindow();
+    if (!parent) { return; }
+    var entry = entryOf(parent);
+    if (entry) { parent.history.replaceState(parent.history.state, "", entry + window.location.pathname + window.location.search); }
+    if (parent.sillageTitle === undefined) { parent.sillageTitle = parent.document.title; }
+    parent.document.title = document.title + " - " + parent.sillageTitle;
+  }
+
+  // Airflow names some of its pages, not all: ours must not name the next.
+  function takeTitleBack() {
+    var parent = parentWindow();
+    if (!parent || parent.sillageTitle === undefined) { return; }
+    parent.document.title = parent.sillageTitle;
+    delete parent.sillageTitle;
+  }
+
+  // The frame's sandbox forbids target=_top; a link made in Airflow's own document is Airflow's to follow.
+  function leave(address) {
+    var parent = parentWindow();
+    if (!parent) { window.location.assign(address); return; }
+    var outside = parent.document.createElement("a");
+    outside.href = address;
+    parent.document.body.appendChild(outside);
+    outside.click();
+    outside.remove();
+  }
+
+  document.addEventListener("click", function (event) {
+    var link = event.target.closest ? event.target.closest("a[data-airflow]") : null;
+    if (!link || !parentWindow() || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) { return; }
+    event.preventDefault();
+    leave(link.href);
+  });
+
+  // The session has ended: to Airflow's login, and from there to the page that was asked for.
+  function logIn(asked) {
+    var parent = parentWindow(), next = new URL(asked, window.location.href);
+    if (parent) {
+      var entry = entryOf(parent);
+      next = entry ? new URL(entry + next.pathname + next.search, parent.location.origin) : parent.location;
+    }
+    leave(document.body.dataset.login + "?next=" + encodeURIComponent(next.href));
+  }
+
+  document.addEventListener("sillage:signedout", function (event) { logIn(event.detail); });
+  document.addEventListener("DOMContentLoaded", tellAirflow);
+  document.addEventListener("htmx:afterSettle", tellAirflow);
+  window.addEventListener("pageshow", tellAirflow);
+  window.addEventListener("pagehide", takeTitleBack);
+})();

@@ -1,0 +1,78 @@
+"""What the charts of the tabs are drawn from: the data in the page, against the marts."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tabs_client import figure, get
+from tabs_house import House
+
+pytestmark = pytest.mark.slow
+
+PAIR = ["d-soldes-hiver", "d-fidelite"]
+
+
+def charts(text: str) -> list[dict[str, Any]]:
+    """The data of a page's charts, in its order: the running sums first."""
+    return [json.loads(unescape(data)) for data in re.findall(r'data-chart="([^"]*)"', text)]
+
+
+def lines(text: str) -> dict[str, list[int]]:
+    """The running sums by name."""
+    return {series["label"]: series["values"] for series in charts(text)[0]["series"]}
+
+
+@pytest.mark.parametrize("step", ["5min", "30min", "hour", "day"])
+@pytest.mark.parametrize("events", ["", "all"])
+def test_running_sums_begin_with_nothing_at_the_sending_and_end_with_the_figures(
+    client: TestClient, house: House, events: str, step: str
+) -> None:
+    text = get(client, "/delivery", id=PAIR[0], events=events, step=step)
+    found = lines(text)
+    for name, count in (("Opens", "open_count"), ("Clicks", "click_count")):
+        assert found[name][0] == 0
+        assert found[name] == sorted(found[name])
+        assert f"{found[name][-1]:,}" == figure(text, count)
+    chart, activity = charts(text)[:2]
+    # One label more than there are steps: a sum stands at a step's end.
+    assert {len(values) for values in found.values()} == {len(chart["labels"])} == {len(activity["labels"]) + 1}
+    (row,) = house.rows("select sent_at from marts.deliveries where delivery_id = %s", PAIR[0])
+    assert chart["labels"][0] == f"{row.sent_at:%m-%d %H:}{row.sent_at.minute // 5 * 5:02d}"
+
+
+def test_a_sum_is_labelled_with_the_moment_by_which_it_was_reached(client: TestClient, house: House) -> None:
+    (chart, _, *_) = charts(get(client, "/delivery", id=PAIR[0], events="all", step="hour"))
+    (row,) = house.rows("select sent_at from marts.deliveries where delivery_id = %s", PAIR[0])
+    (counted,) = house.rows(
+        "select sum(event_count) as count from marts.delivery_activity where delivery_id = %s and event_type = 'open'"
+        " and period_start < %s::timestamptz + interval '55 minutes'",
+        PAIR[0],
+        row.sent_at,
+    )
+    opens = chart["series"][0]["values"]
+    assert opens[1] == counted.count
+    assert chart["labels"][1] == f"{row.sent_at + timedelta(hours=1):%m-%d %H}:00"
+
+
+def test_machines_are_drawn_only_beside_all_events(client: TestClient) -> None:
+    assert set(lines(get(client, "/delivery", id=PAIR[0]))) == {"Opens", "Clicks"}
+    assert set(lines(get(client, "/delivery", id=PAIR[0], events="all"))) >= {"Opens of machines", "Clicks of machines"}
+
+
+@pytest.mark.parametrize("period", ["1h", "3h", "24h", "all"])
+def test_deliveries_added_up_are_drawn_in_hours_since_each_ones_own_sending(client: TestClient, period: str) -> None:
+    both = charts(get(client, "/cumulated", id=PAIR, period=period, step="30min"))
+    alone = [charts(get(client, "/delivery", id=one, period=period, step="30min")) for one in PAIR]
+    assert both[0]["labels"][:4] == ["0 h", "0 h 30", "1 h", "1 h 30"][: len(both[0]["labels"])]
+    for name in ("Opens", "Clicks"):
+        sums = [next(one["values"] for one in chart[0]["series"] if one["label"] == name) for chart in (both, *alone)]
+        assert sums[0][-1] == sums[1][-1] + sums[2][-1] > 0
+        # The second was sent a day after the first: by the calendar its first hour would stand in the middle.
+        assert sums[0][1] == sums[1][1] + sums[2][1]
