@@ -15,7 +15,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from . import instants, journal, ledger, rejection, user_agents
+from . import instants, journal, ledger, rejection, user_agents, vanished
 from .decompression import FileBytes
 from .documents import Documents, refused
 from .framing import Broken, Framer, Record
@@ -24,7 +24,6 @@ from .landing_zone import (
     Found,
     LandingError,
     UnreadableError,
-    VanishedError,
     Zone,
     days_of,
     open_zone,
@@ -66,7 +65,7 @@ def land(
     `url` is the warehouse, `landing_zone` a folder or a URL. `force` reads every file of `window` again, as after a fix
     of a reader; `allow_vanished` takes it for meant that most files of a published hour are gone. Gives what was done; a
     late hour that cannot be landed is left aside, and told there. Raises LandingError when the zone cannot be used, when a
-    file of `window` cannot be read (UnreadableError), when most files of a published hour are gone (VanishedError), and,
+    file of `window` cannot be read (UnreadableError), when most files of published hours are gone (VanishedError), and,
     after all was landed, when a source has more than `rejected_count_limit` rejected records in `window` and they are
     more than `rejected_share_limit` of its records.
     """
@@ -78,15 +77,18 @@ def land(
             for name in registry():
                 cursor.execute("select raw.ensure_source(%s)", (name,))
             late = LateHours(cursor, span, window.start)
-            guarded = set() if allow_vanished else ledger.published_hours(cursor, window)
         _assert_kept(late.expired, window)
+        if not allow_vanished:
+            with transaction(connection) as cursor:
+                published = ledger.published_hours(cursor, window)
+                for name in registry():
+                    vanished.assert_there(cursor, zone, name, published, late.pending_of(name))
         for source in registry().values():
             report.unread[source.name] = unread(zone, source.name, days_of(span))
             for hour, folders in _hours(connection, zone, source, late):
-                pending = late.pending.get((hour, source.name), set())
-                landing = _HourLanding(connection, zone, source, hour, run_id, pending)
+                landing = _HourLanding(connection, zone, source, hour, run_id, late.pending_of(source.name))
                 with late.sparing(hour):
-                    done = landing.land(folders, is_late=hour < window.start, is_guarded=hour in guarded, force=force)
+                    done = landing.land(folders, is_late=hour < window.start, force=force)
                     if done is not None:
                         report.hours.append(done)
                         late.gained.add(hour)
@@ -175,11 +177,11 @@ class _HourLanding:
     run_id: str
     pending: set[str]
 
-    def land(self, folders: list[str], *, is_late: bool, is_guarded: bool, force: bool) -> HourReport | None:
+    def land(self, folders: list[str], *, is_late: bool, force: bool) -> HourReport | None:
         """Bring raw.* in line with what stands in `folders`; None when it already is.
 
         What is published of a late hour only gains: a published file that is no longer there is not taken for vanished
-        unless its hour is asked for. Raises VanishedError where most files of an hour that `is_guarded` are gone.
+        unless its hour is asked for.
         """
         found = sorted((file for folder in folders for file in self.zone.files(folder)), key=lambda file: file.path)
         with transaction(self.connection) as cursor:
@@ -198,42 +200,23 @@ class _HourLanding:
                 touched.append(file.path)
                 if is_late and (file.path not in self.pending or entry.replaces_published):
                     replaced.add(file.path)
-        vanished = sorted(known.keys() & standing)
+        gone = sorted(known.keys() & standing)
         if is_late:
-            vanished = [path for path in vanished if path in self.pending and not known[path].replaces_published]
-        elif is_guarded:
-            self._assert_not_lost(standing - self.pending, known.keys() & standing - self.pending)
-        if not news and not vanished:
+            gone = [path for path in gone if path in self.pending and not known[path].replaces_published]
+        if not news and not gone:
             return None
-        done = HourReport(self.source.name, self.hour, is_late, len(found) - len(news), len(vanished))
+        done = HourReport(self.source.name, self.hour, is_late, len(found) - len(news), len(gone))
         with transaction(self.connection) as cursor:
             journal.assert_turn(cursor, self.run_id)
             cursor.execute("select ops.ensure_day_partition('raw', %s, %s)", (self.source.name, self.hour))
             cursor.execute("select ops.ensure_day_partition('ops', 'rejected_record', %s)", (self.hour,))
-            ledger.remove(cursor, self.source.name, self.hour, touched + vanished)
+            ledger.remove(cursor, self.source.name, self.hour, touched + gone)
             self._load(cursor, news, replaced, done)
             journal.write(cursor, self.run_id, "land hour", "succeeded", done.sentence(), done.counts())
         log.info("%s", done.sentence())
         for problem in done.problems:
             log.warning("%s", problem)
         return done
-
-    def _assert_not_lost(self, published: set[str], vanished: set[str]) -> None:
-        """Raise VanishedError where more than half of an hour's files are gone, the only one included.
-
-        One file of many may have been taken away on purpose. Most of them at once are a disk that is not mounted or a
-        wrong setting, and to go on would take the hour's figures away from the readers.
-        """
-        if 2 * len(vanished) > len(published):
-            first = sorted(vanished)
-            named = ", ".join(shown(path) for path in first[:3]) + (", ..." if len(first) > 3 else "")
-            raise VanishedError(
-                f"The landing zone {shown(self.zone.location)} shows {len(published) - len(vanished)} of the {len(published)} file(s)"
-                f" of {self.source.name} that were landed and published of the hour {label(self.hour)}; missing: {named}. Nothing"
-                " was changed. Is the disk mounted, and is SILLAGE_LANDING right? Put the files back, then clear the run. If they"
-                " are gone on purpose, trigger the DAG tracking with this window and allow_vanished: it takes their events out of"
-                " the figures."
-            )
 
     def _is_changed(self, file: Found, entry: ledger.Entry, *, is_late: bool, force: bool) -> bool:
         """Whether `file` is not what the ledger says: in late hours by size and time, in hours asked for by its bytes."""

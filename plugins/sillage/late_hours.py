@@ -53,6 +53,10 @@ class LateHours:
                 raise
             self.faults[hour] = str(error).strip() or type(error).__name__
 
+    def pending_of(self, source: str) -> set[str]:
+        """The paths of `source` that were landed late and never published."""
+        return {path for (_, name), paths in self.pending.items() if name == source for path in paths}
+
     def taken(self) -> list[datetime]:
         """The late hours for the run to take: those with something new, but for the faulty ones.
 

@@ -78,11 +78,23 @@ def test_one_file_of_many_may_go_and_a_rule_tells_it(warehouse_url: str, zone: P
     assert [row["record_count"] for row in rows(warehouse_url, FIGURES)] == [3, 1]
     warned = "select severity, is_success, unexpected_count from ops.quality_result where rule = 'files_vanished'"
     assert rows(warehouse_url, warned) == [{"severity": "warning", "is_success": False, "unexpected_count": 1}]
-    (zone / "canonical/2026-01-05/08/b").unlink()
-    run_hours(warehouse_url, zone, DAY)
-    (zone / "canonical/2026-01-05/08/c").unlink()
-    with pytest.raises(VanishedError, match="0 of the 1 file"):
+    for name in ("b", "c"):
+        (zone / "canonical/2026-01-05/08" / name).unlink()
+    with pytest.raises(VanishedError, match="0 of the 2 file"):
         run_hours(warehouse_url, zone, DAY)
+
+
+def test_one_file_after_another_of_many_hours_is_most_of_the_run(warehouse_url: str, zone: Path) -> None:
+    only = Window(EIGHT + HOUR, EIGHT + 3 * HOUR)
+    put(zone, "canonical", EIGHT + 2 * HOUR, "e")
+    run_hours(warehouse_url, zone, only)
+    for hour in ("09", "10"):
+        for file in (zone / "canonical/2026-01-05" / hour).iterdir():
+            file.unlink()
+    with pytest.raises(VanishedError, match=r"0 of the 2 file.* of this run's hours"):
+        run_hours(warehouse_url, zone, only)
+    # The only file of an hour leaves the hour's folder behind: that is no disk that is gone.
+    assert run_hours(warehouse_url, zone, Window(EIGHT + HOUR, EIGHT + 2 * HOUR))["record_count"] == 0
 
 
 def test_what_is_gone_on_purpose_is_taken_out_of_the_figures_when_it_is_allowed(
