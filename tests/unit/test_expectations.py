@@ -113,7 +113,9 @@ def test_every_shipped_rule_says_why_and_what_to_do_in_a_sentence(file: Path) ->
 def test_no_shipped_asset_reads_or_shows_an_address() -> None:
     for boundary in suites.BOUNDARIES:
         for asset in suites.load(SHIPPED, boundary):
-            named = re.findall(r"\bemail\b|\bpayload\b", asset.query)
+            # Of a payload only what cannot be an address.
+            harmless = re.sub(r"payload ->> '(event_type|amount)'", "", asset.query)
+            named = re.findall(r"\bemail\b|\bpayload\b", harmless)
             assert named == [], asset.name
             shown = {name for rule in asset.rules for name in rule.example_columns}
             assert not {"email", "url", "payload", "path"} & shown, asset.name
