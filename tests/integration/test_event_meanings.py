@@ -121,3 +121,22 @@ def test_another_source_names_a_message_too_and_the_first_in_the_alphabet_counts
     run_hours(warehouse_url, tmp_path, Window(EIGHT + HOUR, EIGHT + 2 * HOUR), is_checked=True)
     assert figures(warehouse_url, "d", "open_count") == (1,)
     assert figures(warehouse_url, "e", "open_count") == (0,)
+
+
+def test_who_refuses_tracking_refuses_it_in_every_spelling_of_the_address(warehouse_url: str, tmp_path: Path) -> None:
+    spellings = (
+        "lea@xn--mnchen-3ya.example",
+        "LEA@MÜNCHEN.EXAMPLE.",
+        '"lea"@münchen.example',
+        "Lea <lea@münchen.example>",
+    )
+    entry = {"entry_type": "recipient", "recipient_id": "r1", "email": spellings[0], "has_open_tracking_consent": False}
+    write_file(tmp_path, "catalog", EIGHT, "catalog.jsonl", [entry])
+    opens = [
+        event("open", 100 * number, delivery_id="d", recipient_id=None, email=spelling)
+        for number, spelling in enumerate(spellings)
+    ]
+    write_file(tmp_path, "canonical", EIGHT, "opens.jsonl", opens)
+    run_hours(warehouse_url, tmp_path, Window(EIGHT, EIGHT + HOUR), is_checked=True)
+    assert figures(warehouse_url, "d", "open_count", "recipient_open_count", "withheld_open_count") == (0, 0, 4)
+    assert mart(warehouse_url, "recipient_tracking") == []
