@@ -241,6 +241,12 @@ def test_click_positions_add_up_only_the_links_that_the_messages_share(warehouse
         )  # fmt: skip
         place = {"delivery_id": delivery, "url": url, "link_position": n + 1, "content_part": "html"}
         events += [event("click", 1000 * n + 10 * m, recipient_id=f"r{m}", **place) for m in range(n + 1)]
+    # Addresses that begin with one another, and a click that names none.
+    for n, url in enumerate(("https://s.example/x", "https://s.example/x/y", "https://s.example/x?y", None)):
+        more = {"url": url} if url else {}
+        events += [
+            event("click", 5000 * n + 10 * m, delivery_id="c", recipient_id=f"r{m}", **more) for m in range(n + 1)
+        ]
     write_file(tmp_path, "catalog", EIGHT, "links.jsonl", links)
     write_file(tmp_path, "canonical", EIGHT, "events.jsonl", events)
     run_hours(warehouse_url, tmp_path, Window(EIGHT, EIGHT + HOUR))
@@ -264,6 +270,10 @@ def test_click_positions_add_up_only_the_links_that_the_messages_share(warehouse
         # The numbers of what only one delivery has can be followed, into that delivery.
         assert_adds_up(client, text)
         assert len(NUMBER.findall(table)) == 2
+        for path in ("/delivery/urls", "/delivery/positions"):
+            text = get(client, path, id="c", events="all", measure="total")
+            assert_adds_up(client, text)
+            assert said(text, "click_total" if path.endswith("urls") else "position_total") == 10
     finally:
         reader.close()
 
