@@ -104,9 +104,11 @@ def spare(
     """
     try:
         return work()
+    except passing:
+        raise
     except Exception as error:
         window, late = _hours_of(url, run_id)
-        if isinstance(error, passing) or not late:
+        if not late:
             raise
         why = error
     failed, taken = late, late[: len(late) // 2]
@@ -116,7 +118,7 @@ def spare(
             stage,
             _labels(failed),
             _labels(taken) or "none",
-            why,
+            hide_addresses(str(why)),
         )
         with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
             journal.assert_turn(cursor, run_id)
@@ -124,8 +126,10 @@ def spare(
         try:
             prepare()
             done = work()
+        except passing:
+            raise
         except Exception as error:
-            if isinstance(error, passing) or not taken:
+            if not taken:
                 raise
             why, failed, taken = error, taken, taken[: len(taken) // 2]
         else:

@@ -126,7 +126,7 @@ def check(run_id: str, boundary: str) -> None:
             run_id,
             stage,
             lambda: quality.check(warehouse_url(), run_id, boundary),
-            lambda: boundary == "marts" and models.build(warehouse_url(), run_id),
+            lambda: models.build(warehouse_url(), run_id) if boundary == "marts" else None,
         )
         outcome.sentence = str(report)
         outcome.counts = {"rules": len(report.findings), "warnings": len(report.warnings)}
