@@ -236,11 +236,11 @@ def test_bounces_whose_reasons_differ_by_the_address_alone_are_one(
     write_file(tmp_path, "canonical", START, "a.jsonl", events)
     run_hours(warehouse_url, tmp_path, Window(START, START + HOUR))
     reader = Reader(server.url(warehouse_url.rpartition("/")[2], "tabs_reader", reader_passwords["tabs_reader"]))
-    from sillage.queries import activity
+    from sillage.queries import bounces
 
     with reader.snapshot() as cursor:
-        found = activity.bounces(cursor, [0, 1, 2])
+        found = bounces.grouped(cursor, [0, 1, 2]).rows
         assert [row.message_count for row in found] == [3, 1]
-        (same,) = activity.bounces(cursor, [0, 1, 2], reason=found[0].name)
+        (same,) = bounces.grouped(cursor, [0, 1, 2], reason=found[0].name).rows
         assert same.message_count == 3
     reader.close()

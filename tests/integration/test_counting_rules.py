@@ -153,6 +153,8 @@ def test_the_log_of_a_run_and_make_status_tell(
         f"Figures published before {until['at']} UTC were counted by rules 1, and rules 2 are in force: run `make airflow CMD="
     )
     assert re.search(r"\(takes about 1 minute\(s\)\)", told)
+    # As if something had been started there once.
+    (tmp_path / "home" / "secrets").mkdir(parents=True, exist_ok=True)
     monkeypatch.setattr("sys.argv", ["sillage", "status"])
     command_line.main()
     assert told in capsys.readouterr().out
