@@ -58,6 +58,7 @@ def pages(reader: Reader, search: logs.Search, limits: list[int]) -> list[Any]:
             if not found:
                 return seen
             seen += found
+            assert len(seen) == len({row.event_key for row in seen}), "a page holds an event of the page before"
 
 
 @pytest.mark.parametrize("sort", sorted(ORDERS))

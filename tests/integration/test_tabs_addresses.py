@@ -202,6 +202,15 @@ def test_head_gives_the_headers_of_get_and_no_body(client: TestClient, known: di
     assert (headed.status_code, headed.headers) == (got.status_code, got.headers)
 
 
+def test_an_address_longer_than_servers_take_is_refused_with_a_sentence(
+    client: TestClient, known: dict[str, str]
+) -> None:
+    for path in PATHS:
+        answer = ask(client, path, written([("id", known[path]), ("q", "a" * 70_000)]))
+        assert answer.status_code == 400
+        assert "This address is too long" in answer.text
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_a_page_is_only_read(client: TestClient, method: str) -> None:
     answer = client.request(method, "/flow/tracking/deliveries")
