@@ -154,7 +154,7 @@ def test_a_server_that_does_not_answer_is_told_and_asked_again(login: Any, airfl
     page.unroute("**/tracking/workflow")
     frame.get_by_role("button", name="Try again").click()
     frame.get_by_role("heading", name="Check tracking").wait_for()
-    assert frame.get_by_role("alert").is_hidden()
+    assert frame.locator("#trouble").is_hidden()
 
 
 def test_going_back_to_a_server_that_is_away_is_told_too(login: Any, airflow: Any) -> None:
