@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -148,8 +149,9 @@ def test_an_advisory_lock_of_a_reader_stops_no_migration_and_no_set_up(
 def test_a_migration_waits_in_short_turns_and_names_who_keeps_it_waiting(
     login: Login, warehouse_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "9999_wide.sql").write_text("alter table ops.run add column mine int")
-    monkeypatch.setattr(warehouse, "MIGRATIONS", tmp_path)
+    folder = shutil.copytree(warehouse.MIGRATIONS, tmp_path / "migrations")
+    (folder / "9999_wide.sql").write_text("alter table ops.run add column mine int")
+    monkeypatch.setattr(warehouse, "MIGRATIONS", folder)
     with session(login("tabs_reader")) as cursor:
         cursor.execute("begin")
         cursor.execute("select count(*) from ops.run")
