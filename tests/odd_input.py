@@ -168,6 +168,7 @@ def odd_documents(source: str, values: dict[str, Any], share: float = 1.0) -> It
                 if share >= 1 or chance.random() < share:
                     odd = changed(document, path, value)
                     # An event of its own, not a repeat of the others.
-                    if "event_id" in odd and path != ("event_id",):
-                        odd["event_id"] = f"odd-{chance.random()}"
+                    for name in ("event_id", "sg_event_id"):
+                        if name in odd and path != (name,):
+                            odd[name] = f"odd-{chance.random()}"
                     yield odd

@@ -36,7 +36,7 @@ class Airflow:
     house: House
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     """An API server below a path, with a failed run of the DAG; the DAG is known and paused."""
     if CHROMIUM is None:
@@ -49,7 +49,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
         yield Airflow(server.url, house)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(airflow: Airflow) -> Iterator[Any]:
     """One Chromium for all tests."""
     from playwright.sync_api import sync_playwright
@@ -60,7 +60,7 @@ def browser(airflow: Airflow) -> Iterator[Any]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sessions() -> dict[str, Any]:
     """What the browser keeps of each person who has logged in."""
     return {}

@@ -32,7 +32,9 @@ DAMAGE = (
     "update intermediate.int_delivery_totals set click_count = click_count + 1000, delivered_count = 7 where delivery_id = 'd0'",
     "update intermediate.int_delivery_spans set person_click_count = 99, last_event_at = '2030-01-01' where delivery_id = 'd0'",
     "update intermediate.int_url_totals set click_count = 500 where delivery_id = 'd0'",
-    "insert into intermediate.int_url_totals select 'd0', 'https://never.example', link_type, click_count, recipient_click_count,"
+    "insert into intermediate.int_url_totals (delivery_id, url, url_key, link_type, click_count, recipient_click_count,"
+    " human_click_count, human_recipient_click_count, first_clicked_at, last_clicked_at)"
+    " select 'd0', 'https://never.example', gen_random_uuid(), link_type, click_count, recipient_click_count,"
     " human_click_count, human_recipient_click_count, first_clicked_at, last_clicked_at from intermediate.int_url_totals limit 1",
     "delete from intermediate.int_position_totals where delivery_id = 'd0'",
     "update marts.delivery_activity set event_count = event_count + 5 where delivery_id = 'd0'",

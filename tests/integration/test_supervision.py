@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -145,7 +146,8 @@ def test_a_run_through_airflow_prints_what_it_did_and_the_logs_of_its_tasks_when
     assert told.returncode == 0, told.stdout + told.stderr
     assert "make-run: Published 1 hour(s): 1 records read" in told.stdout
     assert " info This run holds the writer's turn" in told.stdout
-    assert "1 hours published" in told.stdout
+    # The hourly run of the workflow may have published its hour by now.
+    assert re.search(r"^[12] hours published", told.stdout, re.MULTILINE), told.stdout
 
 
 @pytest.mark.parametrize("name", ["scheduler", "api-server", "triggerer", "dag-processor"])
@@ -169,12 +171,14 @@ def test_a_postgres_that_is_killed_comes_back_without_a_hand(machine: Machine) -
 
 
 def test_nothing_is_left_after_the_supervisor_and_the_scheduler_were_killed_and_down(machine: Machine) -> None:
+    # The scheduler forks a worker for a task that waits: the one that was started again has none before its first run.
+    assert machine.sillage("run", "2026-01-01T00", "2026-01-01T01").returncode == 0
     families = [process for name in (*processes.COMPONENTS, processes.SUPERVISOR) for process in machine.family(name)]
     for name in (processes.SUPERVISOR, "scheduler"):
         os.kill(machine.pid(name) or 0, signal.SIGKILL)
     until(lambda: machine.pid("scheduler") is None)
     workers = [process for process in living(families) if "LocalExecutor" in " ".join(process.cmdline())]
-    assert len(workers) == 4, "the workers have outlived their scheduler"
+    assert workers, "no worker has outlived its scheduler, so this proves nothing"
     told = machine.sillage("status")
     assert told.returncode == 1
     assert "Not running: supervisor, scheduler. `make up` starts what is missing" in told.stderr

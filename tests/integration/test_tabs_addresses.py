@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import anyio
+import anyio.from_thread
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -130,7 +131,9 @@ def ask(client: TestClient, path: str, query: str, method: str = "GET") -> Answe
     async def run() -> None:
         await client.app(scope, receive, send)
 
-    anyio.run(run)
+    # In the client's own loop: a browser that this process drives keeps one running here.
+    with anyio.from_thread.start_blocking_portal() as portal:
+        portal.call(run)
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     body = b"".join(message.get("body", b"") for message in sent[1:])
     answer = Answer(sent[0]["status"], headers, body.decode())
