@@ -23,7 +23,7 @@ from fresh_warehouse import add_warehouse, admin, fresh_server
 from landing import forget, land, seconds
 from sendgrid_records import write_records
 
-from sillage import user_agents
+from sillage.landing import user_agents
 
 LIMIT = 12
 DLT = "dlt[postgres,filesystem]==1.31.0"

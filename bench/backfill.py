@@ -29,16 +29,16 @@ import psutil
 from fresh_warehouse import settle
 
 from sillage import settings, warehouse
-from sillage.cli import demonstration, environment, preparation, processes, supervisor
-from sillage.cli.airflow_api import AirflowApi
-from sillage.cli.credentials import UI_USER
-from sillage.cli.runs import ENDED, switch_on
-from sillage.queries.workflow import STAGES
-from sillage.server import free_port
+from sillage.quickstart import demonstration, environment, preparation, processes, supervisor
+from sillage.quickstart.airflow_api import AirflowApi
+from sillage.quickstart.credentials import UI_USER
+from sillage.quickstart.embedded_postgres import free_port
+from sillage.quickstart.runs import ENDED, switch_on
+from sillage.runs.journal import STAGES
 from sillage.window import HOUR, Window, label
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
-from reader import Reader
+from support.reader import Reader
 
 DAG = "tracking"
 TOGETHER = 3

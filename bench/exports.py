@@ -30,9 +30,9 @@ import pages
 from fresh_warehouse import add_warehouse, admin, settle
 from stages import run_window
 
-from sillage import models, warehouse
+from sillage import transform, warehouse
 from sillage.window import HOUR, Window
-from tabs_airflow import serving
+from support.tabs_airflow import serving
 
 PEOPLE = 300_000
 LINKS = 40
@@ -238,7 +238,7 @@ def main(folder: Path | None = None) -> int:
         else:
             admin(kept.server, "drop database if exists history with (force)")
             url = add_warehouse(kept.server, "history", kept.passwords)
-            models.parse(url)
+            transform.parse(url)
             fill(url, place)
             mark.touch()
         print(machine.described())

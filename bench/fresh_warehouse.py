@@ -12,8 +12,9 @@ from pathlib import Path
 
 import psycopg2
 
-from sillage import models, roles, warehouse
-from sillage.server import Server, free_port
+from sillage import transform, warehouse
+from sillage.quickstart.embedded_postgres import Server, free_port
+from sillage.warehouse import roles
 
 
 def add_warehouse(server: Server, name: str, passwords: Mapping[str, str] | None = None) -> str:
@@ -58,5 +59,5 @@ def fresh_warehouse() -> Iterator[tuple[str, Path]]:
     """The URL of an empty, migrated warehouse whose dbt project is parsed, and a folder for files beside it."""
     with fresh_server() as (server, folder):
         url = add_warehouse(server, "bench")
-        models.parse(url)
+        transform.parse(url)
         yield url, folder

@@ -29,8 +29,9 @@ from fresh_warehouse import add_warehouse, admin, settle
 from psycopg2.extensions import cursor as Cursor
 from stages import run_window
 
-from sillage import models, roles, settings, warehouse
-from sillage.server import Server, free_port
+from sillage import settings, transform, warehouse
+from sillage.quickstart.embedded_postgres import Server, free_port
+from sillage.warehouse import roles
 from sillage.window import Window
 
 EVENTS = 20_000_000
@@ -231,7 +232,7 @@ def keep(folder: Path, events: int = EVENTS) -> Kept:
     if not mark.exists():
         admin(kept.server, "drop database if exists history with (force)")
         url = add_warehouse(kept.server, "history", kept.passwords)
-        models.parse(url)
+        transform.parse(url)
         fill(url, folder, events)
         admin(kept.server, "checkpoint")
         mark.write_text(str(events), encoding="utf-8")

@@ -18,7 +18,9 @@ from pathlib import Path
 from fresh_warehouse import fresh_warehouse
 from sendgrid_records import HOUR, write_records
 
-from sillage import journal, landing, user_agents, warehouse
+from sillage import landing, warehouse
+from sillage.landing import user_agents
+from sillage.runs import journal, turn
 
 LIMIT = 1.6
 
@@ -42,7 +44,7 @@ def forget(url: str) -> None:
     with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
         cursor.execute("select raw.ensure_source('sendgrid')")
         cursor.execute("truncate raw.sendgrid, ops.landed_file, ops.rejected_record, raw.user_agent")
-        journal.take_turn(cursor, "bench")
+        turn.take(cursor, "bench")
         journal.begin_run(cursor, "bench", HOUR)
 
 

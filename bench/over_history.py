@@ -25,9 +25,9 @@ from fresh_warehouse import add_warehouse, admin
 from memory import peak_memory
 from stages import Run, forget, run_window
 
-from sillage import models, warehouse
-from sillage.queries.workflow import STAGES
-from sillage.server import Server
+from sillage import transform, warehouse
+from sillage.quickstart.embedded_postgres import Server
+from sillage.runs.journal import STAGES
 from sillage.window import HOUR, Window
 
 LIMIT = 1.5
@@ -132,7 +132,7 @@ def main(folder: Path | None = None, events: int = history.EVENTS, rounds: int =
             _drop(kept.server)
             admin(kept.server, "create database over_history template history strategy file_copy")
             empty, full = add_warehouse(kept.server, "over_nothing"), kept.server.url("over_history")
-            models.parse(full)
+            transform.parse(full)
             return compare(empty, full, place / "zone", events, rounds)
         finally:
             _drop(kept.server)

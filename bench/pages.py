@@ -26,8 +26,8 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from sillage import warehouse
-from tabs_airflow import ApiServer, serving
-from tabs_house import open_house
+from support.tabs_airflow import ApiServer, serving
+from support.tabs_house import open_house
 
 ROUNDS = 24
 P95_LIMIT_MS = 300.0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sillage import journal, landing, models, quality, transformation, warehouse
-from sillage.queries.workflow import STAGES
+from sillage import pipeline, warehouse
 from sillage.window import Window
 
 _numbers = itertools.count()
@@ -29,29 +29,20 @@ class Run:
 
 def run_window(url: str, zone: Path, window: Window) -> Run:
     """Land, check, build, check and publish `window` of the landing zone `zone`."""
-    run_id = f"bench {next(_numbers)}"
-    with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
-        journal.take_turn(cursor, run_id)
-        journal.begin_run(cursor, run_id, window, None)
-    works = (
-        lambda: landing.land(url, str(zone), run_id, window),
-        lambda: quality.check(url, run_id, "raw"),
-        lambda: models.build(url, run_id),
-        lambda: quality.check(url, run_id, "marts"),
-        lambda: transformation.publish(url, run_id),
-    )
+    asked = pipeline.Run(f"bench {next(_numbers)}", window)
+    os.environ.update({"SILLAGE_WAREHOUSE_URL": url, "SILLAGE_LANDING": str(zone)})
     run = Run()
-    for stage, work in zip(STAGES, works, strict=True):
-        start = time.perf_counter()
-        work()
-        run.seconds[stage] = time.perf_counter() - start
+    with pipeline.begun(asked):
+        for name, stage in pipeline.STAGES.items():
+            start = time.perf_counter()
+            stage(asked)
+            run.seconds[name] = time.perf_counter() - start
     with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
         cursor.execute(
             "select substr(stage, 7), (counts ->> 'seconds')::float from ops.journal where run_id = %s and stage like 'model %%'",
-            (run_id,),
+            (asked.run_id,),
         )
         run.models = dict(cursor.fetchall())
-        journal.end_turn(cursor, run_id)
     return run
 
 

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import yaml
 
-from sillage import user_agents, warehouse
+from sillage import warehouse
+from sillage.landing import user_agents
 
 ROWS = 1_000_000
 DISTINCT = 5_000

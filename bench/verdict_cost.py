@@ -24,7 +24,8 @@ import yaml
 from fresh_warehouse import fresh_warehouse
 from verdict_simulation import HOURS, START, Parameters, World, write
 
-from sillage import journal, landing, models, settings, warehouse
+from sillage import landing, settings, transform, warehouse
+from sillage.runs import journal, turn
 from sillage.window import HOUR, Window
 
 LIMIT = 1.4
@@ -94,14 +95,14 @@ def begin(url: str, run_id: str, window: Window) -> None:
     """Give `run_id` the turn for `window`, whoever held it."""
     with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
         cursor.execute("update ops.writer set run_id = null, acquired_at = null")
-        journal.take_turn(cursor, run_id)
+        turn.take(cursor, run_id)
         journal.begin_run(cursor, run_id, window, None)
 
 
 def build(url: str, run_id: str) -> float:
     """The seconds of one build; nothing is published, so the next one finds the same work."""
     start = time.perf_counter()
-    models.build(url, run_id)
+    transform.build(url, run_id)
     return time.perf_counter() - start
 
 
@@ -118,7 +119,7 @@ def main(events: int = 1_000_000, rounds: int = 3) -> int:
         start_with = build(url, "empty")
         copy = without_judging(url, folder)
         with project(copy):
-            models.parse(url)
+            transform.parse(url)
             build(url, "empty")
             start_without = build(url, "empty")
         window = Window(START, START + timedelta(hours=HOURS))

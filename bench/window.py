@@ -22,7 +22,7 @@ from sendgrid_records import HOUR, write_records
 from stages import forget, run_window
 
 from sillage import warehouse
-from sillage.queries.workflow import STAGES
+from sillage.runs.journal import STAGES
 from sillage.window import Window
 
 LIMIT = 2.5

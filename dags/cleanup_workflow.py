@@ -1,4 +1,4 @@
-"""The daily workflow `cleanup`: wiring only. What it does stands in plugins/sillage/retention.py."""
+"""The daily workflow `cleanup`: wiring only. What it does stands in plugins/sillage/upkeep/retention.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, ExceptionRetryPolicy, RetryAction, RetryRule, task
 
-from sillage import stages
+from sillage import pipeline
 
 ABOUT = """
 ### Purpose
@@ -41,7 +41,7 @@ with DAG(
         "retries": 3,
         "retry_delay": timedelta(minutes=10),
         "retry_policy": ExceptionRetryPolicy(
-            rules=[RetryRule(exception=list(stages.PASSING), reason="the turn or the connection may come back")],
+            rules=[RetryRule(exception=list(pipeline.PASSING), reason="the turn or the connection may come back")],
             default=RetryAction.FAIL,
         ),
     },
@@ -50,6 +50,6 @@ with DAG(
     @task
     def drop_old() -> None:
         """Old partitions of raw, of the event store and of rejected records."""
-        stages.clean()
+        pipeline.clean()
 
     drop_old()

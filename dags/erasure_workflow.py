@@ -1,4 +1,4 @@
-"""The workflow `erasure`, started by hand: wiring only. What it does stands in plugins/sillage/erasure.py."""
+"""The workflow `erasure`, started by hand: wiring only. What it does stands in plugins/sillage/upkeep/erasure.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import DAG, ExceptionRetryPolicy, Param, RetryAction, RetryRule, task
 
-from sillage import stages
+from sillage import pipeline
 
 ABOUT = """
 ### Purpose
@@ -44,7 +44,7 @@ with DAG(
         "retries": 3,
         "retry_delay": timedelta(minutes=10),
         "retry_policy": ExceptionRetryPolicy(
-            rules=[RetryRule(exception=list(stages.PASSING), reason="the turn or the connection may come back")],
+            rules=[RetryRule(exception=list(pipeline.PASSING), reason="the turn or the connection may come back")],
             default=RetryAction.FAIL,
         ),
     },
@@ -53,6 +53,6 @@ with DAG(
     @task
     def erase(**context: Any) -> None:
         """The recipient's personal data, in one transaction."""
-        stages.erase(context["params"].get("recipient_id"), context["params"].get("email"))
+        pipeline.erase(context["params"].get("recipient_id"), context["params"].get("email"))
 
     erase()

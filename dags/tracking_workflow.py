@@ -1,4 +1,4 @@
-"""The hourly workflow `tracking`: wiring only. What a task does stands in plugins/sillage/stages.py."""
+"""The hourly workflow `tracking`: wiring only. What a task does stands in plugins/sillage/pipeline.py."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowSkipException
 
-from sillage import models, stages, transformation
-from sillage.turn import TakeTurn
+from sillage import pipeline, transform
+from sillage.airflow_turn import TakeTurn
 
 ABOUT = """
 ### Purpose
@@ -53,10 +53,10 @@ HOUR = {
     "description_md": "An hour in UTC like `2026-01-01T00`. Leave both empty for the run's own hour.",
 }
 PASSING_TROUBLE = ExceptionRetryPolicy(
-    rules=[RetryRule(exception=list(stages.PASSING), reason="the connection may come back")], default=RetryAction.FAIL
+    rules=[RetryRule(exception=list(pipeline.PASSING), reason="the connection may come back")], default=RetryAction.FAIL
 )
 
-MODELS = models.listed(transformation.target_path() / "manifest.json")
+MODELS = transform.listed(transform.target_path() / "manifest.json")
 
 with DAG(
     dag_id="tracking",
@@ -109,11 +109,13 @@ with DAG(
         def land(**context: Any) -> None:
             """The files of the window, and late files of older hours, into raw.*."""
             params = context["params"]
-            stages.land(
-                context["run_id"],
-                stages.window_of(context),
-                force=bool(params.get("reland")),
-                allow_vanished=bool(params.get("allow_vanished")),
+            pipeline.land(
+                pipeline.Run(
+                    context["run_id"],
+                    pipeline.window_of(context),
+                    force=bool(params.get("reland")),
+                    allow_vanished=bool(params.get("allow_vanished")),
+                )
             )
 
         land()
@@ -123,7 +125,7 @@ with DAG(
         @task
         def check_raw(run_id: str) -> None:
             """Great Expectations on what was landed; a critical rule that fails stops the run."""
-            stages.check(run_id, "raw")
+            pipeline.check(run_id, "raw")
 
         check_raw()
 
@@ -132,12 +134,12 @@ with DAG(
         @task
         def build(run_id: str) -> None:
             """One dbt build prepares the changes of every model; nothing is published yet."""
-            stages.build(run_id)
+            pipeline.build(run_id)
 
         @task(priority_weight=1)
         def tell(name: str, run_id: str) -> None:
             """What the build did for this model: dbt's lines, rows, seconds."""
-            if not stages.tell(run_id, name):
+            if not pipeline.tell(run_id, name):
                 raise AirflowSkipException(f"The build did not reach {name}.")
 
         built = build()
@@ -155,7 +157,7 @@ with DAG(
         @task
         def check_marts(run_id: str) -> None:
             """Great Expectations on the marts as they would be; a critical rule that fails stops the run."""
-            stages.check(run_id, "marts")
+            pipeline.check(run_id, "marts")
 
         check_marts()
 
@@ -164,14 +166,14 @@ with DAG(
         @task
         def publish(run_id: str) -> None:
             """All changes in one transaction: readers see the marts before the run, or after it."""
-            stages.publish(run_id)
+            pipeline.publish(run_id)
 
         publish()
 
     @task
     def end(run_id: str) -> None:
         """Gives the writer's turn to the next run, however this one ended."""
-        stages.end(run_id)
+        pipeline.end(run_id)
 
     turn >> landing >> checking_raw >> built >> checking_marts >> publishing
     [publishing, *told.values()] >> end().as_teardown(setups=turn)

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sillage import models, roles, settings, warehouse
-from sillage.cli.preparation import PreparationError, ensure_database
+from sillage import settings, transform, warehouse
+from sillage.quickstart.preparation import PreparationError, ensure_database
+from sillage.warehouse import roles
 
 SECRETS = Path("/run/secrets")
 ADMIN_URL = "postgresql://postgres@postgres:5432/postgres"
@@ -41,10 +42,10 @@ def main() -> int:
     """Do all of it; gives the exit code. What cannot be done is told in one sentence."""
     try:
         prepare_databases()
-        say(f"The DAG is drawn from {models.parse(settings.load().warehouse_url)}.")
+        say(f"The DAG is drawn from {transform.parse(settings.load().warehouse_url)}.")
         subprocess.run(["airflow", "db", "migrate"], check=True)
         prepare_logins()
-    except (PreparationError, warehouse.WarehouseError, models.ModelError, settings.SettingError, OSError) as error:
+    except (PreparationError, warehouse.WarehouseError, transform.ModelError, settings.SettingError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except subprocess.CalledProcessError:

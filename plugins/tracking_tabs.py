@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from sillage.tabs.late import LateApp
+from sillage.tabs.lazy_app import LateApp
 
 
 class TrackingTabs(AirflowPlugin):

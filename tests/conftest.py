@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -34,4 +35,6 @@ def _dbt_target() -> Path:
     return own
 
 
+# dbt makes some 100 000 objects a run, which stay: collecting them again and again takes a fifth of its time.
+gc.set_threshold(200_000, 50, 100)
 os.environ["DBT_TARGET_PATH"] = str(_dbt_target())

@@ -16,7 +16,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(CHECKOUT / "plugins"))
 
-from sillage.server import Server, free_port  # noqa: E402
+from sillage.quickstart.embedded_postgres import Server, free_port  # noqa: E402
 from sillage.warehouse import dbt_environment, migrate  # noqa: E402
 
 

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Callable
 
 from . import settings as settings_module
-from .cli import demonstration, environment, preparation, processes, runs, state, statistics, supervisor
-from .cli.airflow_api import ApiError, NoAnswerError
-from .cli.credentials import UI_USER
-from .cli.home import PRIVATE_UMASK, HomeError, only_one, was_started
-from .cli.terminal import complain, say, shown
-from .server import ServerError, binaries, is_port_free
+from .quickstart import demonstration, environment, preparation, processes, runs, state, statistics, supervisor
+from .quickstart.airflow_api import ApiError, NoAnswerError
+from .quickstart.credentials import UI_USER
+from .quickstart.embedded_postgres import ServerError, binaries, is_port_free
+from .quickstart.home import PRIVATE_UMASK, HomeError, only_one, was_started
+from .quickstart.terminal import complain, say, shown
 from .settings import SettingError, Settings
-from .warehouse import WarehouseError, dbt_environment
+from .warehouse.connection import WarehouseError, dbt_environment
 from .window import Window, WindowError
 
 EXPECTED = (

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tabs_airflow import serving
-from tabs_house import House, open_house
+from support.tabs_airflow import serving
+from support.tabs_house import House, open_house
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None

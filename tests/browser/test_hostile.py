@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import pytest
 
-from hostile import MESSAGES, TEXTS
 from sillage import warehouse
-from tabs_house import CORPUS_ID, HOSTILE_ID
-from tabs_pages import PAGES
+from support.hostile import MESSAGES, TEXTS
+from support.tabs_house import CORPUS_ID, HOSTILE_ID
+from support.tabs_pages import PAGES
 
 pytestmark = pytest.mark.slow
 

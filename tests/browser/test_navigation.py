@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tabs_pages import frame_of, open_tab
+from support.tabs_pages import frame_of, open_tab
 
 pytestmark = pytest.mark.slow
 

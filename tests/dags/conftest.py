@@ -19,12 +19,12 @@ os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 @pytest.fixture(scope="session")
 def target_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """DBT_TARGET_PATH with the manifest of dbt_project/, parsed by dbt itself; parsing needs no database."""
-    from sillage import models
+    from sillage import transform
 
     folder = tmp_path_factory.mktemp("dbt")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBT_TARGET_PATH", str(folder))
-        models.parse("postgresql://nobody:nothing@127.0.0.1:1/none")
+        transform.parse("postgresql://nobody:nothing@127.0.0.1:1/none")
         yield folder
 
 

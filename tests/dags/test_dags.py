@@ -63,7 +63,7 @@ def test_parsing_a_dag_file_imports_nothing_expensive(target_path: Path) -> None
         check=True,
     )
     loaded = result.stdout.split()
-    assert "sillage.stages" in loaded
+    assert "sillage.pipeline" in loaded
     assert sorted(name for name in loaded if name.startswith(EXPENSIVE)) == []
 
 
@@ -80,7 +80,7 @@ def test_a_dag_file_is_wiring_without_sql_clock_or_variables(file: Path) -> None
 
 
 def test_a_missing_list_of_models_is_an_error_that_names_make_up(tmp_path: Path) -> None:
-    from sillage import models
+    from sillage import transform
 
-    with pytest.raises(models.ManifestError, match="run `make up`"):
-        models.listed(tmp_path / "manifest.json")
+    with pytest.raises(transform.ManifestError, match="run `make up`"):
+        transform.listed(tmp_path / "manifest.json")

@@ -9,9 +9,9 @@ import psycopg2
 import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 
-from sillage import models, quality, warehouse
-from sillage.landing_zone import VanishedError
-from sillage.stages import StageError, window_of
+from sillage import quality, transform, warehouse
+from sillage.landing.zone import VanishedError
+from sillage.pipeline import StageError, window_of
 from sillage.window import WindowError
 
 STAGES = ("land.land", "check_raw.check_raw", "transform.build", "check_marts.check_marts", "publish.publish")
@@ -72,7 +72,7 @@ def test_the_stages_stand_in_a_row_between_turn_and_end(tracking) -> None:
 
 
 def test_every_model_has_a_task_which_stands_after_the_models_it_reads(tracking, target_path) -> None:
-    listed = models.listed(target_path / "manifest.json")
+    listed = transform.listed(target_path / "manifest.json")
     assert len(listed) > 20
     for model in listed:
         task = tracking.get_task(f"transform.{model.name}")
@@ -91,7 +91,7 @@ def test_every_model_has_a_task_which_stands_after_the_models_it_reads(tracking,
         (ConnectionResetError("the object store went away"), RetryAction.RETRY),
         (VanishedError("the disk is not mounted"), RetryAction.RETRY),
         (quality.QualityError("rule failed"), RetryAction.FAIL),
-        (models.ModelError("model failed"), RetryAction.FAIL),
+        (transform.ModelError("model failed"), RetryAction.FAIL),
         (StageError("refused"), RetryAction.FAIL),
         (WindowError("no window"), RetryAction.FAIL),
         (KeyError("a fault of the programme"), RetryAction.FAIL),

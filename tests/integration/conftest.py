@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import shutil
 import tempfile
@@ -13,16 +14,18 @@ import psycopg2
 import pytest
 from fastapi.testclient import TestClient
 
-from canonical import EIGHT
-from formula_cases import CASES, CATALOG
-from hours import run_hours, write_file
-from sillage import roles, warehouse
-from sillage.queries.reader import Reader
-from sillage.server import Server, free_port
+from sillage import warehouse
+from sillage.quickstart.embedded_postgres import Server, free_port
+from sillage.tabs.queries.reader import Reader
+from sillage.warehouse import roles
 from sillage.window import HOUR, Window
-from tabs_house import House, open_house
+from support.canonical import EIGHT
+from support.formula_cases import CASES, CATALOG
+from support.hours import run_hours, write_file
+from support.tabs_house import House, open_house
 
 OWNER = "sillage"
+_taken: set[str] = set()
 TEMPLATE = "template_sillage"
 
 
@@ -63,7 +66,9 @@ def server(reader_passwords: dict[str, str]) -> Iterator[Server]:
 @pytest.fixture
 def warehouse_url(server: Server, reader_passwords: dict[str, str]) -> Iterator[str]:
     """The URL, as owner, of a fresh migrated warehouse database; dropped after the test, connections or not."""
-    name = f"test_{secrets.token_hex(6)}"
+    # The same few names for all tests: dbt parses the whole project anew for a database that it did not see last (2 s).
+    name = next(f"test_{number}" for number in itertools.count() if f"test_{number}" not in _taken)
+    _taken.add(name)
     run_sql(server.url("postgres"), f"create database {name} template {TEMPLATE} owner {OWNER}")
     url = server.url(name, OWNER, reader_passwords[OWNER])
     roles.grant_readers(url)
@@ -71,6 +76,7 @@ def warehouse_url(server: Server, reader_passwords: dict[str, str]) -> Iterator[
         yield url
     finally:
         run_sql(server.url("postgres"), f"drop database if exists {name} with (force)")
+        _taken.remove(name)
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +112,6 @@ def reader(house: House) -> Iterator[Reader]:
 def client(reader: Reader) -> TestClient:
     """The tabs, for who may see everything."""
     from sillage.tabs import guard
-    from tabs_client import client_of
+    from support.tabs_client import client_of
 
     return client_of(reader, guard.Rights(True, True))

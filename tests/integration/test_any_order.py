@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import oracle
-from hours import in_order, mart, rows, run_hours, write_file
-from sillage import erasure, warehouse
+from sillage import warehouse
+from sillage.upkeep import erasure
 from sillage.window import HOUR, Window
+from support.hours import in_order, mart, rows, run_hours, write_file
 
 # More of them, and others each time: SILLAGE_PROPERTY_EXAMPLES=100 make test TESTS=tests/integration/test_any_order.py
 EXAMPLES = int(os.environ.get("SILLAGE_PROPERTY_EXAMPLES", "0"))

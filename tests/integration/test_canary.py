@@ -14,13 +14,13 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from hours import rows, run_hours, write_file
 from sillage import warehouse
-from sillage.queries.reader import Reader
-from sillage.server import Server
+from sillage.quickstart.embedded_postgres import Server
 from sillage.tabs import guard
+from sillage.tabs.queries.reader import Reader
 from sillage.window import HOUR, Window
-from tabs_client import client_of
+from support.hours import rows, run_hours, write_file
+from support.tabs_client import client_of
 
 pytestmark = pytest.mark.slow
 
@@ -236,7 +236,7 @@ def test_bounces_whose_reasons_differ_by_the_address_alone_are_one(
     write_file(tmp_path, "canonical", START, "a.jsonl", events)
     run_hours(warehouse_url, tmp_path, Window(START, START + HOUR))
     reader = Reader(server.url(warehouse_url.rpartition("/")[2], "tabs_reader", reader_passwords["tabs_reader"]))
-    from sillage.queries import bounces
+    from sillage.tabs.queries import bounces
 
     with reader.snapshot() as cursor:
         found = bounces.grouped(cursor, [0, 1, 2]).rows

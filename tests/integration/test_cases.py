@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from hours import run_hours
 from sillage import warehouse
 from sillage.window import HOUR, Window
+from support.hours import run_hours
 
 CASES = Path(__file__).parents[1] / "cases"
 HOUR_FOLDER = re.compile(r"(?:^|/)[a-z]+/(\d{4})-(\d\d)-(\d\d)/(\d\d)/")

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sillage.server import free_port
+from sillage.quickstart.embedded_postgres import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

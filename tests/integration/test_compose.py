@@ -20,9 +20,9 @@ import psycopg2
 import pytest
 import yaml
 
-from sillage.cli.environment import SILENT
 from sillage.demo import generate
-from sillage.server import free_port
+from sillage.quickstart.embedded_postgres import free_port
+from sillage.quickstart.environment import SILENT
 from sillage.window import Window
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from canonical import EIGHT, event
-from hours import mart, rows, run_hours, write_file
 from sillage.window import HOUR, Window
+from support.canonical import EIGHT, event
+from support.hours import mart, rows, run_hours, write_file
 
 ANN, BOB = "ann", "bob"
 DELIVERY = {"entry_type": "delivery", "delivery_id": "d"}

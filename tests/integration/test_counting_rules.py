@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from canonical import EIGHT, event
-from hours import rows, run_hours, write_file
 from sillage import __main__ as command_line
-from sillage import counting_rules, journal, landing, models, settings, stages, warehouse
-from sillage.queries.reader import Reader
+from sillage import landing, pipeline, settings, transform, warehouse
+from sillage.runs import counting_rules, journal, turn
 from sillage.tabs import guard
+from sillage.tabs.queries.reader import Reader
 from sillage.window import HOUR, Window
-from tabs_client import client_of
+from support.canonical import EIGHT, event
+from support.hours import rows, run_hours, write_file
+from support.tabs_client import client_of
 
 
 def window(index: int) -> Window:
@@ -131,7 +132,7 @@ def test_the_command_of_the_notice_is_a_run_of_the_workflow_that_makes_the_notic
     assert found
     conf = conf_of(found.command)
     assert conf == {"recompute": "all", "window_start": "2026-01-05T08", "window_end": "2026-01-05T10", "reland": True}
-    asked = stages.window_of({"params": conf})
+    asked = pipeline.window_of({"params": conf})
     run_hours(older, tmp_path, asked, recompute=str(conf["recompute"]), force=bool(conf["reland"]))
     assert outdated(older) is None
 
@@ -146,11 +147,11 @@ def test_the_log_of_a_run_and_make_status_tell(
     monkeypatch.setenv("SILLAGE_WAREHOUSE_URL", older)
     monkeypatch.setenv("SILLAGE_HOME", str(tmp_path / "home"))
     with warehouse.connect(older) as connection, warehouse.transaction(connection) as cursor:
-        journal.take_turn(cursor, "r")
-    stages.begin("r", window(2))
+        turn.take(cursor, "r")
+    pipeline.begin("r", window(2))
     landing.land(older, str(tmp_path), "r", window(2))
-    models.build(older, "r")
-    stages.publish("r")
+    transform.build(older, "r")
+    pipeline.publish("r")
     told = next(record.message for record in caplog.records if "were counted by rules" in record.message)
     (until,) = rows(older, "select to_char(min(ended_at), 'YYYY-MM-DD HH24:MI') as at from ops.run")
     assert told.startswith(

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from sillage import settings, transformation
+from sillage import settings, transform
 
 TESTS = settings.load().dbt_project / "tests"
 NAMED_BY_THE_CONTRACT = {
@@ -98,14 +98,14 @@ def faults() -> Iterator[Any]:
 def compiled(formulas_url: str) -> dict[str, str]:
     """The SQL of every test of dbt_project/tests, by name; a row that it gives is a fault."""
     command = ["compile", "--select", "test_type:singular", "--no-write-json"]
-    result = transformation.invoke(formulas_url, command, lambda event: None)
+    result = transform.invoke(formulas_url, command, lambda event: None)
     assert result.success, result.exception
     return {outcome.node.name: outcome.node.compiled_code for outcome in result.result.results}
 
 
 def test_the_unit_tests_of_the_formulas_pass(formulas_url: str) -> None:
     command = ["test", "--select", "test_type:unit", "--no-write-json"]
-    result = transformation.invoke(formulas_url, command, lambda event: None)
+    result = transform.invoke(formulas_url, command, lambda event: None)
     assert result.exception is None, result.exception
     outcomes = {outcome.node.name: outcome for outcome in result.result.results}
     failed = {name: outcome.message for name, outcome in outcomes.items() if str(outcome.status) != "pass"}

@@ -14,10 +14,11 @@ import psycopg2
 import pytest
 from psycopg2.errors import InsufficientPrivilege
 
-from hours import mart, rows, run_hours
-from sillage import demo, roles, transformation
-from sillage.server import Server
+from sillage import demo, transform
+from sillage.quickstart.embedded_postgres import Server
+from sillage.warehouse import roles
 from sillage.window import HOUR, Window
+from support.hours import mart, rows, run_hours
 
 UNTIL = datetime(2026, 1, 4, tzinfo=UTC)
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,7 +84,7 @@ def test_every_record_of_the_demo_is_accounted_for(house: tuple[str, Path]) -> N
 def test_dbts_own_tests_pass_on_the_demo(house: tuple[str, Path]) -> None:
     url, _ = house
     said: list[str] = []
-    result = transformation.invoke(url, ["test", "--no-write-json"], lambda event: said.append(event.info.msg))
+    result = transform.invoke(url, ["test", "--no-write-json"], lambda event: said.append(event.info.msg))
     by_status = Counter(str(outcome.status) for outcome in result.result.results)
     assert by_status.keys() == {"pass"}, "\n".join(said)
     # Eleven formulas with made-up rows, and the relations between the marts on the demo's.

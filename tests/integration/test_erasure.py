@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from hours import mart, rows, run_hours, write_file
-from sillage import erasure
+from sillage.upkeep import erasure
 from sillage.window import HOUR, Window
+from support.hours import mart, rows, run_hours, write_file
 
 pytestmark = pytest.mark.slow
 

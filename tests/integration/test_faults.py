@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import shutil
@@ -20,12 +21,13 @@ from typing import Any
 import psycopg2
 import pytest
 
-import faults
-from hours import mart, rows, write_file
-from reader import QUESTION, Reader
-from sillage import roles, warehouse
-from sillage.server import Server, free_port
+from sillage import warehouse
+from sillage.quickstart.embedded_postgres import Server, free_port
+from sillage.warehouse import roles
 from sillage.window import HOUR, Window
+from support import faults
+from support.hours import mart, rows, write_file
+from support.reader import QUESTION, Reader
 
 pytestmark = pytest.mark.slow
 
@@ -101,6 +103,7 @@ class House:
     before: tuple[Any, ...] = ()
     after: tuple[Any, ...] = ()
     undisturbed: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    names: Iterator[str] = field(default_factory=lambda: itertools.cycle(f"faults_{number}" for number in range(4)))
 
     def url(self, name: str, user: str = OWNER) -> str:
         return self.server.url(name, user, self.passwords[user])
@@ -115,7 +118,9 @@ class House:
 
     def copy(self, template: str, more: str = "") -> str:
         """The URL of a new database like `template`."""
-        name = f"faults_{secrets.token_hex(4)}"
+        # Few names, used again: dbt parses the whole project anew for a database that it did not see last.
+        name = next(self.names)
+        self.admin(f"drop database if exists {name} with (force)")
         self.admin(f"create database {name} template {template} owner {OWNER} {more}")
         url = self.url(name)
         roles.grant_readers(url)

@@ -10,9 +10,9 @@ import psycopg2
 import pytest
 from psycopg2.extras import NamedTupleCursor
 
-from formula_cases import LEAVE, MIRROR, A, B
-from hours import mart
-from sillage.queries import links
+from sillage.tabs.queries import links
+from support.formula_cases import LEAVE, MIRROR, A, B
+from support.hours import mart
 
 RATES = (
     "open_rate", "click_rate", "click_to_open_rate", "raw_reactivity_rate", "reactivity_rate", "opt_out_rate",

@@ -11,11 +11,11 @@ from typing import Any
 import psycopg2
 from psycopg2.extras import NamedTupleCursor
 
-from canonical import EIGHT, event
-from hours import mart, run_hours, write_file
-from sillage.queries import deliveries
 from sillage.tabs.language import Speech
+from sillage.tabs.queries import deliveries
 from sillage.window import HOUR, Window
+from support.canonical import EIGHT, event
+from support.hours import mart, run_hours, write_file
 
 # Example 2 has 11.6 million messages. At a 1239th of it, and at no smaller scale, do all published rates, the opens per opener and
 # the clicks per clicker (two decimals) come out the same.

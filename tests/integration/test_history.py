@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from hours import mart, rows, run_hours
-from sillage import transformation
+from sillage import transform
 from sillage.window import HOUR, Window
+from support.hours import mart, rows, run_hours
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 EVENTS = 12_000
@@ -41,7 +41,7 @@ def test_a_copied_season_is_what_counting_all_its_events_anew_gives(filled: str,
     )
     assert (size["events"], size["messages"], size["deliveries"]) == (EVENTS, EVENTS * 13 // 20, 600)
     said: list[str] = []
-    tested = transformation.invoke(
+    tested = transform.invoke(
         filled,
         [
             "test",
@@ -49,7 +49,7 @@ def test_a_copied_season_is_what_counting_all_its_events_anew_gives(filled: str,
             "test_type:singular",
             "--no-write-json",
             "--target-path",
-            str(transformation.target_path()),
+            str(transform.target_path()),
         ],
         lambda event: said.append(event.info.msg) if event.info.level == "error" else None,
     )

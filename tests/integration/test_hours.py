@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from canonical import EIGHT, event
-from hours import mart, rows, run_hours, write_file
 from sillage.window import HOUR, Window
+from support.canonical import EIGHT, event
+from support.hours import mart, rows, run_hours, write_file
 
 
 def statistics(url: str, delivery_id: str = "d") -> dict[str, Any]:

@@ -14,8 +14,11 @@ from typing import Any
 import psycopg2
 import pytest
 
-from sillage import journal, landing, loader, user_agents
-from sillage.landing_zone import LandingError, UnreadableError
+from sillage import landing
+from sillage.landing import hours as landing_hours
+from sillage.landing import loader, user_agents
+from sillage.landing.zone import LandingError, UnreadableError
+from sillage.runs import journal, turn
 from sillage.warehouse import connect, transaction
 from sillage.window import Window
 
@@ -47,7 +50,7 @@ class Zone:
         run_id = f"run {self.runs}"
         self.sql("delete from ops.writer", "insert into ops.writer default values")
         with connect(self.url) as connection, transaction(connection) as cursor:
-            journal.take_turn(cursor, run_id)
+            turn.take(cursor, run_id)
             journal.begin_run(cursor, run_id, window)
         report = landing.land(self.url, str(self.root), run_id, window, **options)
         with connect(self.url) as connection, transaction(connection) as cursor:
@@ -205,11 +208,11 @@ def test_force_reads_unchanged_files_again_after_a_reader_was_repaired(
 ) -> None:
     zone.put("sendgrid/2026-01-01/05/a", event(1), event(2, timestamp=TIME + 40 * 3600))
     with monkeypatch.context() as patched:
-        patched.setattr(landing, "FUTURE_LIMIT", 0)
+        patched.setattr(landing_hours, "FUTURE_LIMIT", 0)
         zone.land()
     assert zone.figures() == (2, 1, 1, 1)
     assert zone.land().hours == []
-    monkeypatch.setattr(landing, "FUTURE_LIMIT", 10**12)
+    monkeypatch.setattr(landing_hours, "FUTURE_LIMIT", 10**12)
     zone.land(force=True)
     assert zone.figures() == (2, 0, 2, 0)
 
@@ -273,7 +276,7 @@ def test_a_file_that_cannot_be_read_fails_with_its_name_and_leaves_nothing_of_it
         return original(path)
 
     monkeypatch.setattr(opened, "open", refuse)
-    monkeypatch.setattr(landing, "open_zone", lambda location: opened)
+    monkeypatch.setattr(landing_hours, "open_zone", lambda location: opened)
     with pytest.raises(UnreadableError, match=r"sendgrid/2026-01-01/05/b .*Permission denied"):
         zone.land()
     assert zone.figures() == (0, 0, 0, 0)
@@ -295,7 +298,7 @@ def test_a_disk_that_fails_in_the_middle_of_a_file_is_told_with_its_name_and_lea
             return super().read(100)
 
     monkeypatch.setattr(opened, "open", lambda path: Failing(zone.root / path))
-    monkeypatch.setattr(landing, "open_zone", lambda location: opened)
+    monkeypatch.setattr(landing_hours, "open_zone", lambda location: opened)
     with pytest.raises(UnreadableError, match=r"sendgrid/2026-01-01/05/a .*Input/output error"):
         zone.land()
     assert zone.figures() == (0, 0, 0, 0)
@@ -303,7 +306,7 @@ def test_a_disk_that_fails_in_the_middle_of_a_file_is_told_with_its_name_and_lea
 
 def test_a_run_without_the_turn_lands_nothing(zone: Zone) -> None:
     zone.put("sendgrid/2026-01-01/05/a", event(1))
-    with pytest.raises(journal.NotTheWriterError):
+    with pytest.raises(turn.NotTheWriterError):
         landing.land(zone.url, str(zone.root), "stranger", HOUR)
     assert zone.figures() == (0, 0, 0, 0)
 

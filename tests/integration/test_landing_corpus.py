@@ -18,7 +18,9 @@ from typing import Any
 import pytest
 import zstandard
 
-from sillage import journal, landing
+from sillage import landing
+from sillage.landing import hours as landing_hours
+from sillage.runs import journal, turn
 from sillage.sources import registry
 from sillage.warehouse import connect, transaction
 from sillage.window import Window
@@ -59,7 +61,7 @@ NAMES = ["with space", 'it\'s "quoted"', "new\nline", "b\\slash", "\udcff\udcfe"
 @pytest.fixture
 def url(warehouse_url: str) -> str:
     with connect(warehouse_url) as connection, transaction(connection) as cursor:
-        journal.take_turn(cursor, "corpus")
+        turn.take(cursor, "corpus")
         journal.begin_run(cursor, "corpus", HOUR)
     return warehouse_url
 
@@ -222,7 +224,7 @@ def test_a_reader_that_fails_costs_the_record_and_not_the_run(
         return event["none"] if event["n"] == 2 else None
 
     broken = replace(sendgrid, occurred_at=occurred_at, user_agent=user_agent)
-    monkeypatch.setattr(landing, "registry", lambda: {"sendgrid": broken})
+    monkeypatch.setattr(landing_hours, "registry", lambda: {"sendgrid": broken})
     (folder / "events").write_bytes(b"".join(GOOD % (TIME, n) for n in range(4)))
     report = landing.land(url, str(folder.parents[2]), "corpus", HOUR)
     assert (report.record_count, report.rejected) == (4, {"unreadable": 2})

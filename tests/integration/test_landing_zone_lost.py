@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from canonical import EIGHT, event
-from hours import rows, run_hours, write_file
 from sillage import landing
-from sillage.landing_zone import VanishedError, open_zone
+from sillage.landing import hours as landing_hours
+from sillage.landing.zone import VanishedError, open_zone
 from sillage.window import HOUR, Window
+from support.canonical import EIGHT, event
+from support.hours import rows, run_hours, write_file
 
 DAY = Window(EIGHT, EIGHT + 2 * HOUR)
 FIGURES = "select window_start, record_count, event_count from marts.workflow_windows order by 1"
@@ -42,7 +43,7 @@ def test_an_empty_zone_is_refused_and_changes_nothing_and_once_it_is_back_the_sa
 ) -> None:
     before, stored = rows(warehouse_url, FIGURES), rows(warehouse_url, "select file_id from ops.landed_file order by 1")
     place = f"file://{zone}" if is_url else str(zone)
-    monkeypatch.setattr(landing, "open_zone", lambda _: open_zone(place))
+    monkeypatch.setattr(landing_hours, "open_zone", lambda _: open_zone(place))
     zone.rename(zone.with_name("unmounted"))
     zone.mkdir()
     with pytest.raises(VanishedError) as raised:

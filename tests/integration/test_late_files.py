@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
-import faults
-from canonical import EIGHT, event
-from hours import rows, write_file
-from sillage import journal, landing, stages
-from sillage.landing_zone import LandingError, UnreadableError
+from sillage import landing, pipeline
+from sillage.landing import hours as landing_hours
+from sillage.landing.zone import LandingError, UnreadableError
+from sillage.runs import journal
 from sillage.warehouse import connect, transaction
 from sillage.window import HOUR, Window
+from support import faults
+from support.canonical import EIGHT, event
+from support.hours import rows, write_file
 
 NINE, TEN, ELEVEN = (EIGHT + index * HOUR for index in (1, 2, 3))
 
@@ -130,14 +132,14 @@ def test_a_late_hour_that_cannot_be_landed_is_left_aside_and_told_and_taken_once
     lander.put(NINE, "b", 3)
     named = harm(lander, late)
     if harm is one_that_breaks_its_reader:
-        read = landing._HourLanding._load_records
+        read = landing_hours._HourLanding._load_records
 
         def stumble(self: Any, loader: Any, framer: Any) -> Any:
             if self.hour == EIGHT:
                 raise OverflowError("a record of a kind nobody foresaw")
             return read(self, loader, framer)
 
-        monkeypatch.setattr(landing._HourLanding, "_load_records", stumble)
+        monkeypatch.setattr(landing_hours._HourLanding, "_load_records", stumble)
 
     report = lander.land(NINE, rejected_count_limit=10)
 
@@ -224,7 +226,7 @@ def test_wrong_folders_are_told_in_the_log_and_the_journal_with_the_right_form(
         cursor.execute("update ops.writer set run_id = 'told'")
         journal.begin_run(cursor, "told", Window(NINE, TEN))
     with caplog.at_level("INFO"):
-        stages.land("told", Window(NINE, TEN))
+        pipeline.land("told", Window(NINE, TEN))
     (entry,) = rows(
         lander.url,
         "select message, counts from ops.journal where run_id = 'told' and stage = 'land' and state = 'succeeded'",

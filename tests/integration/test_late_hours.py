@@ -14,12 +14,13 @@ from typing import Any
 import psycopg2
 import pytest
 
-import faults
-from canonical import EIGHT, event
-from hours import mart, rows, run_hours, write_file
-from sillage import models, quality, roles, stages
-from sillage.server import Server
+from sillage import pipeline, quality, transform
+from sillage.quickstart.embedded_postgres import Server
+from sillage.warehouse import roles
 from sillage.window import HOUR, Window, label
+from support import faults
+from support.canonical import EIGHT, event
+from support.hours import mart, rows, run_hours, write_file
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +74,7 @@ class Workflow:
         try:
             faults.proceed(run_id, hour_of(start), is_checked=is_checked)
         except Exception:
-            stages.end(run_id)
+            pipeline.end(run_id)
             raise
 
     def published(self) -> dict[str, int]:
@@ -226,7 +227,7 @@ def test_a_held_back_hour_that_is_asked_for_fails_alone_until_its_cause_is_repai
     cure = poison(workflow, "build", tmp_path, monkeypatch)
     workflow.put(EIGHT, "late", url=POISON)
     workflow.run(NINE)
-    with pytest.raises(models.ModelError, match="poison"):
+    with pytest.raises(transform.ModelError, match="poison"):
         workflow.run(EIGHT, "asked for")
     assert workflow.held_back() == {"08": "build"}
     cure()
@@ -265,7 +266,7 @@ def test_an_hour_that_fails_by_itself_holds_no_late_hour_back(
     poison(workflow, "build", tmp_path, monkeypatch)
     workflow.put(EIGHT, "late")
     workflow.put(NINE, "b", url=POISON)
-    with pytest.raises(models.ModelError, match="poison"):
+    with pytest.raises(transform.ModelError, match="poison"):
         workflow.run(NINE)
     assert (workflow.published(), workflow.held_back()) == ({"08": 3}, {})
     workflow.run(TEN)

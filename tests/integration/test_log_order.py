@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from sillage import warehouse
-from sillage.queries import audience, logs
-from sillage.queries.log_order import ORDERS
-from sillage.queries.reader import Reader
-from tabs_house import HOSTILE_ID, House
+from sillage.tabs.queries import audience, logs
+from sillage.tabs.queries.log_order import ORDERS
+from sillage.tabs.queries.reader import Reader
+from support.tabs_house import HOSTILE_ID, House
 
 pytestmark = pytest.mark.slow
 

@@ -11,10 +11,10 @@ import psycopg2
 import pytest
 import yaml
 
-from canonical import EIGHT, event
-from hours import rows, run_hours, write_file
-from sillage import models, settings, transformation, warehouse
+from sillage import settings, transform, warehouse
 from sillage.window import HOUR, Window
+from support.canonical import EIGHT, event
+from support.hours import rows, run_hours, write_file
 
 WINDOW = Window(EIGHT, EIGHT + HOUR)
 NEXT = Window(EIGHT + HOUR, EIGHT + 2 * HOUR)
@@ -92,7 +92,7 @@ def told(ddl: str) -> list[tuple[str, str]]:
 
 
 def test_every_mart_and_column_says_in_the_database_what_its_contract_says(landed: str) -> None:
-    result = transformation.invoke(landed, ["parse", "--no-write-json"], lambda event: None)
+    result = transform.invoke(landed, ["parse", "--no-write-json"], lambda event: None)
     nodes = {node.name: node for node in result.result.nodes.values() if node.schema == "marts"}
     wanted = {(name, ""): node.description for name, node in nodes.items()}
     wanted |= {
@@ -171,7 +171,7 @@ def test_a_column_that_goes_is_refused_by_name_where_an_operators_view_reads_the
         "create view marts.delivery_domains as select delivery_id, 1 as gone_count from intermediate.int_delivery_totals",
         "create view public.mine as select * from marts.delivery_domains",
     )
-    with pytest.raises(models.ModelError, match="loses or changes columns") as refused:
+    with pytest.raises(transform.ModelError, match="loses or changes columns") as refused:
         run_hours(landed, tmp_path, NEXT)
     assert "view mine reads it: drop what reads it, clear the run" in " ".join(str(refused.value).split())
     execute(landed, "drop view public.mine")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from canonical import EIGHT, event
-from hours import mart, rows, run_hours, write_file
 from sillage import warehouse
 from sillage.window import HOUR, Window
+from support.canonical import EIGHT, event
+from support.hours import mart, rows, run_hours, write_file
 
 # What migration 0008 changes, taken back; the column itself stays, as views over it are there already.
 BEFORE_0008 = """

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from canonical import EIGHT
-from hours import rows, run_hours
-from odd_input import LONG, LONGEST, ODD, documents, line, odd_documents
 from sillage.window import HOUR, Window
+from support.canonical import EIGHT
+from support.hours import rows, run_hours
+from support.odd_input import LONG, LONGEST, ODD, documents, line, odd_documents
 
 SOURCES = ("canonical", "catalog", "sendgrid", "ses")
 IS_WHOLE = os.environ.get("SILLAGE_FUZZ") == "all"

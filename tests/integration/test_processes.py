@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sillage.cli import processes
+from sillage.quickstart import processes
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"

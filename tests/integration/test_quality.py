@@ -13,7 +13,9 @@ import psycopg2
 import pytest
 import yaml
 
-from sillage import data_docs, journal, privacy, quality, settings, suites, validation, warehouse
+from sillage import privacy, quality, settings, warehouse
+from sillage.quality import data_docs, suites, validation
+from sillage.runs import journal, turn
 from sillage.window import Window
 
 RUN = "manual:quality"
@@ -30,7 +32,7 @@ def house(warehouse_url: str) -> str:
     """A warehouse after a sound run: one hour landed, the audit tables as dbt leaves them, the turn taken."""
     with warehouse.connect(warehouse_url) as connection, warehouse.transaction(connection) as cursor:
         window = Window.parse("2026-01-08T06", "2026-01-08T07")
-        journal.take_turn(cursor, RUN)
+        turn.take(cursor, RUN)
         journal.begin_run(cursor, RUN, window)
         journal.set_run_windows(cursor, RUN, window, [])
         cursor.execute(HOUSE)
@@ -265,7 +267,7 @@ def test_a_warehouse_that_goes_away_is_a_connection_error_that_a_retry_can_help(
 
 
 def test_only_the_run_that_holds_the_turn_is_checked(house: str, options: settings.Settings) -> None:
-    with pytest.raises(journal.NotTheWriterError):
+    with pytest.raises(turn.NotTheWriterError):
         quality.check(house, "manual:other", "raw", options)
 
 
@@ -301,7 +303,7 @@ def test_a_site_that_cannot_be_written_is_logged_and_stops_nothing(
 
 WIDE = """
 import resource, sys
-from sillage import suites, validation
+from sillage.quality import suites, validation
 rule = suites.Rule("ids_are_unique", "expect_column_values_to_be_unique", {"column": "id"}, "critical", "", "", ("id",))
 query = "select n as id, repeat('x', 400) as text from generate_series(1, {rows}) as n"
 def peak(rows):

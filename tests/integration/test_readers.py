@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from hours import rows, run_hours, write_file
-from reader import Reader
 from sillage import warehouse
-from sillage.server import Server
+from sillage.quickstart.embedded_postgres import Server
 from sillage.window import HOUR, Window
+from support.hours import rows, run_hours, write_file
+from support.reader import Reader
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 HOURS = [START + number * HOUR for number in range(24)]

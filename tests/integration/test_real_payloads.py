@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from hours import run_hours
-from sillage import journal, landing
+from sillage import landing
+from sillage.runs import journal, turn
 from sillage.warehouse import connect, transaction
 from sillage.window import Window
+from support.hours import run_hours
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
 HOUR = Window.parse("2026-01-01T05", "2026-01-01T06")
@@ -38,7 +39,7 @@ def zone(tmp_path: Path) -> Path:
 def landed(warehouse_url: str, zone: Path) -> str:
     """The warehouse into which the samples were landed."""
     with connect(warehouse_url) as connection, transaction(connection) as cursor:
-        journal.take_turn(cursor, "samples")
+        turn.take(cursor, "samples")
         journal.begin_run(cursor, "samples", HOUR)
     landing.land(warehouse_url, str(zone), "samples", HOUR)
     return warehouse_url

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from hours import mart, rows, run_hours, write_file
-from sillage import retention, warehouse
+from sillage import warehouse
+from sillage.upkeep import retention
 from sillage.window import HOUR, Window
+from support.hours import mart, rows, run_hours, write_file
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 HOURS = [Window(START + index * HOUR, START + (index + 1) * HOUR) for index in range(3)]

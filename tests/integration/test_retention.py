@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from hours import mart, rows, run_hours, write_file
-from sillage import journal, landing, retention, warehouse
+from sillage import landing, warehouse
 from sillage.landing import LandingError
+from sillage.runs import journal, turn
+from sillage.upkeep import retention
 from sillage.window import HOUR, Window
+from support.hours import mart, rows, run_hours, write_file
 
 pytestmark = pytest.mark.slow
 
@@ -142,10 +144,10 @@ def test_an_hour_whose_raw_is_dropped_is_read_again_from_its_files_and_refused_w
 
 def test_nothing_is_dropped_while_a_run_writes(warehouse_url: str, zone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with warehouse.connect(warehouse_url) as connection, warehouse.transaction(connection) as cursor:
-        journal.take_turn(cursor, "writing")
+        turn.take(cursor, "writing")
         journal.begin_run(cursor, "writing", hour(OLD))
     landing.land(warehouse_url, str(zone), "writing", hour(OLD))
-    monkeypatch.setattr(retention, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(turn, "PATIENCE_SECONDS", 0)
     with pytest.raises(warehouse.WarehouseError, match="Run writing writes"):
         retention.clean(warehouse_url, NEW, **DAYS)
     assert "raw.canonical_p20250105" in partitions(warehouse_url)

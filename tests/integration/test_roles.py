@@ -13,8 +13,11 @@ import psycopg2
 import pytest
 from psycopg2 import errors
 
-from sillage import retention, roles, warehouse
-from sillage.server import Server
+from sillage import warehouse
+from sillage.quickstart.embedded_postgres import Server
+from sillage.runs import turn
+from sillage.warehouse import connection as connection_module
+from sillage.warehouse import migration, roles
 
 Login = Callable[..., str]
 
@@ -149,13 +152,13 @@ def test_an_advisory_lock_of_a_reader_stops_no_migration_and_no_set_up(
 def test_a_migration_waits_in_short_turns_and_names_who_keeps_it_waiting(
     login: Login, warehouse_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    folder = shutil.copytree(warehouse.MIGRATIONS, tmp_path / "migrations")
+    folder = shutil.copytree(migration.MIGRATIONS, tmp_path / "migrations")
     (folder / "9999_wide.sql").write_text("alter table ops.run add column mine int")
-    monkeypatch.setattr(warehouse, "MIGRATIONS", folder)
+    monkeypatch.setattr(migration, "MIGRATIONS", folder)
     with session(login("tabs_reader")) as cursor:
         cursor.execute("begin")
         cursor.execute("select count(*) from ops.run")
-        monkeypatch.setattr(warehouse, "PAUSES_SECONDS", ())
+        monkeypatch.setattr(connection_module, "PAUSES_SECONDS", ())
         monkeypatch.setattr(warehouse.patiently, "__defaults__", ((0.1,),))
         with pytest.raises(
             warehouse.WarehouseError, match=r"pid \d+, user tabs_reader, application .*pg_terminate_backend"
@@ -176,7 +179,7 @@ def test_two_migrations_that_start_together_on_a_new_database_both_end_well(serv
     try:
         with ThreadPoolExecutor(2) as pool:
             both = list(pool.map(warehouse.migrate, [server.url("two_at_once")] * 2))
-        assert sorted(len(applied) for applied in both) == [0, len(list(warehouse.MIGRATIONS.glob("[0-9]*.sql")))]
+        assert sorted(len(applied) for applied in both) == [0, len(list(migration.MIGRATIONS.glob("[0-9]*.sql")))]
     finally:
         with session(server.url("postgres")) as cursor:
             cursor.execute("drop database two_at_once with (force)")
@@ -201,6 +204,6 @@ def test_cleaning_up_waits_for_a_reader_of_what_it_drops(
             if len(calls) == 2:
                 reader.execute("rollback")
 
-        monkeypatch.setattr("sillage.warehouse.time.sleep", let_go)
-        assert retention.in_free_turn(warehouse_url, work) == "done"
+        monkeypatch.setattr("sillage.warehouse.connection.time.sleep", let_go)
+        assert turn.hold_free(warehouse_url, work) == "done"
     assert len(calls) == 3

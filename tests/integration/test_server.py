@@ -15,8 +15,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from sillage import roles, warehouse
-from sillage.server import Server, ServerError, close_folder, free_port, home_of
+from sillage import warehouse
+from sillage.quickstart.embedded_postgres import Server, ServerError, close_folder, free_port, home_of
+from sillage.warehouse import roles
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_binaries_that_the_other_user_cannot_read_are_copied_beside_the_data(
     own: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed = Path(tempfile.mkdtemp(prefix="sillage-test-"))
-    from sillage import server as module
+    from sillage.quickstart import embedded_postgres as module
 
     package = module.binaries().parents[1]
     try:

@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sillage.cli import processes
-from sillage.server import free_port
+from sillage.quickstart import processes
+from sillage.quickstart.embedded_postgres import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -11,13 +11,14 @@ import pytest
 from fastapi.testclient import TestClient
 from psycopg2 import errors
 
-from sillage import journal, warehouse
-from sillage.queries import deliveries, logs, workflow
-from sillage.queries.reader import NoReaderError, Reader
+from sillage import warehouse
+from sillage.runs import journal
 from sillage.tabs import guard, message
+from sillage.tabs.queries import deliveries, logs, workflow
+from sillage.tabs.queries.reader import NoReaderError, Reader
 from sillage.window import Window
-from tabs_client import client_of, figure, get
-from tabs_house import EMPTY, HOSTILE_ID, House
+from support.tabs_client import client_of, figure, get
+from support.tabs_house import EMPTY, HOSTILE_ID, House
 
 pytestmark = pytest.mark.slow
 

@@ -17,11 +17,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from sillage.queries.reader import Reader
 from sillage.tabs import app as tabs_app
 from sillage.tabs import guard, state
-from tabs_client import client_of
-from tabs_house import House
+from sillage.tabs.queries.reader import Reader
+from support.tabs_client import client_of
+from support.tabs_house import House
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tabs_client import figure, get
-from tabs_house import House
+from support.tabs_client import figure, get
+from support.tabs_house import House
 
 pytestmark = pytest.mark.slow
 

@@ -21,13 +21,13 @@ from psycopg2.extras import NamedTupleCursor
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from sillage import warehouse
-from sillage.queries import reader as readers
-from sillage.queries.reader import BusyError, Reader
-from sillage.server import free_port
+from sillage.quickstart.embedded_postgres import free_port
 from sillage.tabs import csv_export, guard
 from sillage.tabs.app import create_app
-from tabs_airflow import serving
-from tabs_house import House
+from sillage.tabs.queries import reader as readers
+from sillage.tabs.queries.reader import BusyError, Reader
+from support.tabs_airflow import serving
+from support.tabs_house import House
 
 pytestmark = pytest.mark.slow
 

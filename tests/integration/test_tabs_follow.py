@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from canonical import EIGHT, event
-from hours import run_hours, write_file
-from sillage.queries.reader import Reader
 from sillage.tabs import figures, guard
 from sillage.tabs.language import Speech
+from sillage.tabs.queries.reader import Reader
 from sillage.window import HOUR, Window
-from tabs_client import client_of, figure, get
-from tabs_house import House
+from support.canonical import EIGHT, event
+from support.hours import run_hours, write_file
+from support.tabs_client import client_of, figure, get
+from support.tabs_house import House
 
 pytestmark = pytest.mark.slow
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fastapi.testclient import TestClient
 
-from sillage import journal, late_hours, warehouse
+from sillage import warehouse
+from sillage.landing import late_hours
+from sillage.runs import journal
 from sillage.window import Window
-from tabs_client import get
-from tabs_house import House
+from support.tabs_client import get
+from support.tabs_house import House
 
 HOUR = Window.parse("2026-01-01T00", "2026-01-01T01").start
 RUN = "manual__landing"

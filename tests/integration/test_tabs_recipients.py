@@ -10,11 +10,11 @@ from urllib.parse import quote
 import pytest
 from fastapi.testclient import TestClient
 
-from sillage.queries import audience, recipients
-from sillage.queries.reader import Reader
 from sillage.tabs import guard
-from tabs_client import client_of, figure, get
-from tabs_house import HOSTILE_ID, House
+from sillage.tabs.queries import audience, recipients
+from sillage.tabs.queries.reader import Reader
+from support.tabs_client import client_of, figure, get
+from support.tabs_house import HOSTILE_ID, House
 
 pytestmark = pytest.mark.slow
 

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 from sillage import warehouse
-from sillage.queries import deliveries
-from sillage.queries.reader import Reader
 from sillage.tabs import diagnosis
 from sillage.tabs.airflow_state import DagState
-from tabs_house import House
+from sillage.tabs.queries import deliveries
+from sillage.tabs.queries.reader import Reader
+from support.tabs_house import House
 
 pytestmark = pytest.mark.slow
 

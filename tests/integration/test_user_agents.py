@@ -9,10 +9,12 @@ import psycopg2
 import pytest
 import yaml
 
-import hours
-from canonical import EIGHT, event
-from sillage import journal, landing, stages, user_agents, warehouse
+from sillage import landing, pipeline, warehouse
+from sillage.landing import user_agents
+from sillage.runs import journal, turn
 from sillage.window import HOUR, Window
+from support import hours
+from support.canonical import EIGHT, event
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148"
 PROXY = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
@@ -143,11 +145,11 @@ def test_the_journal_tells_how_many_agents_a_run_judged_again(
     land_clicks_of_a_sweeper(warehouse_url, tmp_path)
     version = install("^AcmeSweeper")
     with warehouse.connect(warehouse_url) as connection, warehouse.transaction(connection) as cursor:
-        journal.take_turn(cursor, "r")
+        turn.take(cursor, "r")
         journal.begin_run(cursor, "r", window(1), None)
     landing.land(warehouse_url, str(tmp_path), "r", window(1))
-    stages.build("r")
-    stages.build("r")
+    pipeline.build("r")
+    pipeline.build("r")
     first, second = hours.rows(
         warehouse_url,
         "select message, counts -> 'agents_judged_again' as judged from ops.journal"

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from canonical import EIGHT, event
-from hours import mart, rows, run_hours, write_file
-from sillage import journal, landing, models, settings, stages, transformation, user_agents, verdict_rules, warehouse
+from sillage import landing, pipeline, settings, transform, warehouse
+from sillage.landing import user_agents
+from sillage.runs import journal, turn
+from sillage.transform import verdict_rules
 from sillage.window import HOUR, Window
+from support.canonical import EIGHT, event
+from support.hours import mart, rows, run_hours, write_file
 
 PROJECT = settings.load().dbt_project
 RULES: list[dict[str, str]] = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]["verdict_rules"]
@@ -22,13 +25,13 @@ RULES: list[dict[str, str]] = yaml.safe_load((PROJECT / "dbt_project.yml").read_
 @pytest.fixture
 def rules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Sets the var `verdict_rules` for all runs that follow in the test, as an edit of dbt_project.yml would."""
-    plain = transformation.invoke
+    plain = transform.invoke
     monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path / "target"))
 
     def choose(chosen: list[dict[str, str]]) -> None:
         given = json.dumps({"verdict_rules": chosen})
         monkeypatch.setattr(
-            transformation,
+            transform,
             "invoke",
             lambda url, arguments, callback: plain(url, [*arguments, "--vars", given], callback),
         )
@@ -87,7 +90,7 @@ def test_a_rule_or_verdict_that_does_not_exist_is_refused_by_name(
     warehouse_url: str, tmp_path: Path, rules: Any, wrong: dict[str, str], told: str
 ) -> None:
     rules([wrong])
-    with pytest.raises(models.ModelError, match=r"verdict_rules") as refused:
+    with pytest.raises(transform.ModelError, match=r"verdict_rules") as refused:
         run_hours(warehouse_url, tmp_path, Window(EIGHT, EIGHT + HOUR))
     assert told in " ".join(str(refused.value).split())
 
@@ -97,10 +100,10 @@ def test_a_run_notes_by_which_rules_and_lists_it_judged(
 ) -> None:
     monkeypatch.setenv("SILLAGE_WAREHOUSE_URL", warehouse_url)
     with warehouse.connect(warehouse_url) as connection, warehouse.transaction(connection) as cursor:
-        journal.take_turn(cursor, "r")
+        turn.take(cursor, "r")
         journal.begin_run(cursor, "r", Window(EIGHT, EIGHT + HOUR), None)
     landing.land(warehouse_url, str(tmp_path), "r", Window(EIGHT, EIGHT + HOUR))
-    stages.build("r")
+    pipeline.build("r")
     (told,) = rows(
         warehouse_url,
         "select message, counts ->> 'verdict_rules' as rules, counts ->> 'agent_lists' as lists"

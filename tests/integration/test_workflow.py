@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 import psycopg2
 import pytest
 
-from sillage import models, roles
-from sillage.server import Server
+from sillage import transform
+from sillage.quickstart.embedded_postgres import Server
+from sillage.warehouse import roles
 
 pytestmark = pytest.mark.slow
 
@@ -132,7 +133,7 @@ def house(
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBT_TARGET_PATH", environment["DBT_TARGET_PATH"])
-        models.parse(url)
+        transform.parse(url)
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environment, check=True, capture_output=True)
     made = House(url, folder / "landing", environment)
     _fill(made.zone)
@@ -194,7 +195,7 @@ def test_every_stage_and_every_model_left_a_sentence_in_the_journal(house: House
     )
     assert {"turn", "land", "check raw", "build", "check marts", "publish"} <= set(entries)
     assert "2 hour(s): 8 records read" in entries["publish"]
-    listed = models.listed(Path(house.environment["DBT_TARGET_PATH"], "manifest.json"))
+    listed = transform.listed(Path(house.environment["DBT_TARGET_PATH"], "manifest.json"))
     assert {f"model {model.name}" for model in listed} <= set(entries)
     assert "dbt: " in first[2]
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from oracle.reading import SECOND
-from sillage import user_agents
+from sillage.landing import user_agents
 
 if TYPE_CHECKING:
     from oracle.events import Event

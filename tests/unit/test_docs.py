@@ -13,7 +13,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from sillage.framing import Framer
+from sillage.reading.framing import Framer
 from sillage.sources import registry
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -118,7 +118,7 @@ def test_every_verdict_rule_and_parameter_of_dbt_is_explained() -> None:
 
 
 def test_every_table_of_ops_and_every_role_stands_in_the_operations_page() -> None:
-    migrations = "".join(text(file) for file in (CHECKOUT / "plugins/sillage/migrations").glob("*.sql"))
+    migrations = "".join(text(file) for file in (CHECKOUT / "plugins/sillage/warehouse/migrations").glob("*.sql"))
     tables = set(re.findall(r"^create table ops\.(\w+)", migrations, re.MULTILINE))
     assert len(tables) > 5
     assert not tables - documented("docs/operations.md")

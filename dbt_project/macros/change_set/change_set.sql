@@ -141,7 +141,7 @@
 
 {# The hours that the current run takes, as a subquery with the column window_start. #}
 {% macro run_hours() -%}
-    (select run_window.window_start from ops.run_window inner join ops.writer on run_window.run_id = writer.run_id)
+    (select window_start from ops.run_window where run_id = (select run_id from ops.writer))
 {%- endmacro %}
 
 

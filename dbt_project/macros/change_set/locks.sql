@@ -1,7 +1,7 @@
 {#
   As SQL: `statement`, which needs `relation` to itself, waited for in short turns. Who comes after a lock that is waited for
   waits with it: readers queue for two seconds at most, and go on between the turns. What the transaction has done before
-  stays done. After 90 seconds (a reader that hangs in a transaction is ended after 60: sillage/roles.py) an error names the
+  stays done. After 90 seconds (a reader that hangs in a transaction is ended after 60: sillage/warehouse/roles.py) an error names the
   sessions that stand in the way.
 #}
 {% macro patiently(statement, relation) -%}

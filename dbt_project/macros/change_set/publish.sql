@@ -59,7 +59,7 @@
 {% endmacro %}
 
 {% macro assert_built_by(run_id, change_sets) %}
-    {# The change sets are unlogged: a server that crashes empties them all, and this mark with them (sillage/models.py). #}
+    {# The change sets are unlogged: a server that crashes empties them all, and this mark with them (sillage/transform/building.py). #}
     {%- set mark = run_query("select run_id from work.build").columns[0].values() -%}
     {%- if run_id not in mark -%}
         {%- do exceptions.raise_compiler_error(

@@ -13,7 +13,7 @@
 
 {#
   The digest by which an address is known; null where there is none. What an erasure writes in place of an address holds its
-  digest (`erased-<digest>@<domain>`, sillage/erasure.py), and is known by the same.
+  digest (`erased-<digest>@<domain>`, sillage/upkeep/erasure.py), and is known by the same.
 #}
 {% macro email_key_of(email) %}{{ return(adapter.dispatch('email_key_of', 'sillage')(email)) }}{% endmacro %}
 

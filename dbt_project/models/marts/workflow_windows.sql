@@ -63,11 +63,17 @@ differences as (
 
 ),
 
+-- Grouped, not united: the planner takes the rows of a union for distinct, and every join below then multiplies its guess
+-- (a hash of 512 files for one row).
 touched as (
 
-    select window_start from run_hours
-    union
-    select window_start from differences
+    select window_start
+    from (
+        select window_start from run_hours
+        union all
+        select window_start from differences
+    ) as hours
+    group by window_start
 
 ),
 
@@ -80,9 +86,9 @@ standing as (
 
 current_run as (
 
-    select run.started_at
-    from {{ source('ops', 'run') }} as run
-    inner join {{ source('ops', 'writer') }} as writer on run.run_id = writer.run_id
+    select started_at
+    from {{ source('ops', 'run') }}
+    where run_id = (select run_id from {{ source('ops', 'writer') }})
 
 ),
 

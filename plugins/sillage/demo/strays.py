@@ -9,7 +9,7 @@ import orjson
 
 from .shapes import TOPIC, enveloped, iso
 
-# sillage.rejection's codes, written out: a truth that imported them would agree with any change of them.
+# sillage.reading.rejection's codes, written out: a truth that imported them would agree with any change of them.
 OTHER = "other"
 
 

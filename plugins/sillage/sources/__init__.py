@@ -9,8 +9,8 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
-from sillage.records import SIZE_LIMIT
-from sillage.rejection import Rejected
+from sillage.reading.records import SIZE_LIMIT
+from sillage.reading.rejection import Rejected
 
 Document = dict[str, Any]
 Splitter = Callable[[bytes, Document], Iterator[tuple[bytes, Document | Rejected]]]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sillage import instants, rejection
-from sillage.rejection import Rejected
+from sillage.reading import instants, rejection
+from sillage.reading.rejection import Rejected
 
 from . import Document, Source
 

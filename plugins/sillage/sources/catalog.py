@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sillage import records, rejection
-from sillage.rejection import Rejected
+from sillage.reading import records, rejection
+from sillage.reading.rejection import Rejected
 
 from . import Document, Source
 

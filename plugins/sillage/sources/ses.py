@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from sillage import envelopes, instants, records, rejection
-from sillage.rejection import Rejected
+from sillage.reading import envelopes, instants, records, rejection
+from sillage.reading.rejection import Rejected
 
 from . import Document, Source
 

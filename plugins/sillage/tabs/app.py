@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import settings
-from ..queries.reader import BusyError, Reader
-from ..warehouse import WarehouseError
+from ..warehouse.connection import WarehouseError
 from . import csv_export, guard, rendering
+from .queries.reader import BusyError, Reader
 
 log = logging.getLogger(__name__)
 

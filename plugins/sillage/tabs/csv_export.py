@@ -17,7 +17,7 @@ from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
 from ..privacy import hide_addresses
-from ..queries.reader import BusyError, Export, Reader
+from .queries.reader import BusyError, Export, Reader
 
 log = logging.getLogger(__name__)
 

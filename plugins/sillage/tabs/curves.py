@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
-from ..queries.activity import Point, Span
+from .queries.activity import Point, Span
 
 
 def moment_label(value: datetime, step: timedelta) -> str:

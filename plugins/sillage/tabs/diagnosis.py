@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ..queries import diagnosis
 from .airflow_state import DagState
+from .queries import diagnosis
 
 # Half of all opens come within the first hours; before one has passed, nothing missing means nothing.
 TOO_EARLY = timedelta(hours=1)

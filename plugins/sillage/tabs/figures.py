@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from ..queries.averages import Average
+from .queries.averages import Average
 
 
 @dataclass(frozen=True)

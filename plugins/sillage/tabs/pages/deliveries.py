@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from ...queries import activity, deliveries
 from .. import csv_export, figures, guard, state
+from ..queries import activity, deliveries
 from ..rendering import page
 from .delivery import MOST_ADDED, curves_of
 

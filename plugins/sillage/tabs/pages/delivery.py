@@ -7,9 +7,9 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from ...queries import activity, averages, bounces, deliveries, workflow
 from .. import figures, state
 from ..curves import Curves
+from ..queries import activity, averages, bounces, deliveries, workflow
 from ..rendering import page
 
 router = APIRouter()

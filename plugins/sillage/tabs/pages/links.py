@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from ...queries import activity, deliveries, links
-from ...queries.reader import Reader
 from .. import csv_export, figures, guard, message, places, state
 from ..language import Speech
+from ..queries import activity, deliveries, links
+from ..queries.reader import Reader
 from ..rendering import page, speech_of
 from .delivery import MOST_ADDED, average_of, known
 

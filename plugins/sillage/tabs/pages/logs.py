@@ -11,10 +11,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from ...queries import bounces, logs, recipients
-from ...queries.log_order import Place
-from ...queries.reader import Reader
 from .. import csv_export, guard, state
+from ..queries import bounces, logs, recipients
+from ..queries.log_order import Place
+from ..queries.reader import Reader
 from ..rendering import page
 from .delivery import known
 

@@ -9,9 +9,9 @@ from typing import Any
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ...queries import audience, deliveries, links, recipients
-from ...queries import logs as event_logs
 from .. import guard, state
+from ..queries import audience, deliveries, links, recipients
+from ..queries import logs as event_logs
 from ..rendering import address, page
 from . import logs
 from .delivery import known

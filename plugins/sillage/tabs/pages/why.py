@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from ...queries import deliveries
 from .. import airflow_state, diagnosis, state
+from ..queries import deliveries
 from ..rendering import page
 
 router = APIRouter()

@@ -9,10 +9,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from ... import counting_rules
-from ...queries import workflow
-from ...queries.reader import Reader
+from ...runs import counting_rules
 from .. import airflow_state, csv_export, guard, state
+from ..queries import workflow
+from ..queries.reader import Reader
 from ..rendering import page
 
 router = APIRouter()

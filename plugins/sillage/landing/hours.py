@@ -1,0 +1,336 @@
+"""A window of the landing zone into raw.*: every record becomes a row or a rejected record, every file a ledger entry.
+
+One transaction per source and hour holds the rows, the rejected records and the ledger. Files that the ledger knows
+unchanged are left alone; changed and vanished ones have exactly their rows replaced or removed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from ..reading import instants, rejection
+from ..reading.decompression import FileBytes
+from ..reading.framing import Broken, Framer, Record
+from ..reading.rejection import Rejected
+from ..runs import journal, turn
+from ..sources import Source, registry
+from ..warehouse.connection import connect, transaction
+from ..window import HOUR, Window, label
+from . import ledger, user_agents, vanished
+from .documents import Documents, refused
+from .late_hours import LateHours
+from .loader import Loader
+from .report import HourReport, LandingReport
+from .zone import Found, LandingError, UnreadableError, Zone, days_of, open_zone, shown, unread
+
+__all__ = ["LandingError", "LandingReport", "land"]
+
+log = logging.getLogger(__name__)
+
+# Clocks of providers run ahead by seconds, of devices by hours; more than a day is a broken time. Counted from the end
+# of the hour of arrival, not from now, so that a rerun judges the same.
+FUTURE_LIMIT = 24 * instants.HOUR
+# A disk tells a file's time in nanoseconds, the same disk behind a URL as a rounded fraction of a second.
+SAME_TIME = timedelta(milliseconds=1)
+
+
+def land(
+    url: str,
+    landing_zone: str,
+    run_id: str,
+    window: Window,
+    *,
+    late_hours: int = 48,
+    force: bool = False,
+    allow_vanished: bool = False,
+    rejected_share_limit: float = 0.5,
+    rejected_count_limit: int = 1000,
+) -> LandingReport:
+    """Land the hours of `window`, and those up to `late_hours` before it whose folders gained files, for run `run_id`.
+
+    `url` is the warehouse, `landing_zone` a folder or a URL. `force` reads every file of `window` again, as after a fix
+    of a reader; `allow_vanished` takes it for meant that most files of a published hour are gone. Gives what was done; a
+    late hour that cannot be landed is left aside, and told there. Raises LandingError when the zone cannot be used, when a
+    file of `window` cannot be read (UnreadableError), when most files of published hours are gone (VanishedError), and,
+    after all was landed, when a source has more than `rejected_count_limit` rejected records in `window` and they are
+    more than `rejected_share_limit` of its records.
+    """
+    zone = open_zone(landing_zone)
+    span = Window(window.start - timedelta(hours=late_hours), window.end)
+    report = LandingReport(unread_folders=[name for name in zone.folders() if name not in registry()])
+    with connect(url) as connection:
+        with transaction(connection) as cursor:
+            for name in registry():
+                cursor.execute("select raw.ensure_source(%s)", (name,))
+            late = LateHours(cursor, span, window.start)
+        _assert_kept(late.expired, window)
+        if not allow_vanished:
+            with transaction(connection) as cursor:
+                published = ledger.published_hours(cursor, window)
+                for name in registry():
+                    vanished.assert_there(cursor, zone, name, published, late.pending_of(name))
+        for source in registry().values():
+            report.unread[source.name] = unread(zone, source.name, days_of(span))
+            for hour, folders in _hours(connection, zone, source, late):
+                landing = _HourLanding(connection, zone, source, hour, run_id, late.pending_of(source.name))
+                with late.sparing(hour):
+                    done = landing.land(folders, is_late=hour < window.start, force=force)
+                    if done is not None:
+                        report.hours.append(done)
+                        late.gained.add(hour)
+        limits = rejected_share_limit, rejected_count_limit
+        with transaction(connection) as cursor:
+            crowd = _settle(cursor, run_id, window, late, report, limits)
+    if crowd:
+        raise LandingError(
+            f"{crowd} Nothing is published: repair the files, or the reader (then land again with force), or raise"
+            " SILLAGE_REJECTED_SHARE_LIMIT if they are to be left out; then clear the run."
+        )
+    return report
+
+
+def _settle(
+    cursor: Cursor,
+    run_id: str,
+    window: Window,
+    late: LateHours,
+    report: LandingReport,
+    limits: tuple[float, int],
+) -> str | None:
+    """Note which hours the run takes and which late ones it leaves aside; give a sentence where its own were rejected."""
+    turn.assert_held(cursor, run_id)
+    own = [hour.start for hour in window.hours()]
+    _assert_complete(cursor, own)
+    for hour in late.taken():
+        with late.sparing(hour):
+            _assert_complete(cursor, [hour])
+            crowd = ledger.rejected_crowd(cursor, [hour], *limits)
+            if crowd:
+                raise LandingError(crowd)
+    journal.set_run_windows(cursor, run_id, window, late.taken())
+    late.tell(cursor, run_id, report)
+    return ledger.rejected_crowd(cursor, own, *limits)
+
+
+def _assert_kept(expired: set[datetime], window: Window) -> None:
+    """Raise LandingError where the run is asked for an hour whose events retention has dropped: they would count twice."""
+    asked = sorted(hour for hour in expired if hour >= window.start)
+    if asked:
+        raise LandingError(
+            f"The hour {label(asked[0])} cannot be run again: tracking logs of it were dropped by retention (setting"
+            " SILLAGE_TRACKING_DAYS), and its events would be counted twice. Its statistics stand; leave the hour out."
+        )
+
+
+def _assert_complete(cursor: Cursor, hours: list[datetime]) -> None:
+    """Raise LandingError where raw lacks rows of the run's hours: their events would be taken for vanished."""
+    dropped = ledger.dropped_files(cursor, hours)
+    if dropped:
+        hour, path = dropped[0]
+        raise LandingError(
+            f"The hour {label(hour)} cannot be run again as it is: retention has dropped the records of {shown(path)} from raw"
+            f" ({len(dropped)} file(s) in all; setting SILLAGE_RAW_DAYS), and its events would be lost. Put the file back into"
+            " the landing zone and run that hour with window_start and window_end, or leave the hour out."
+        )
+
+
+def _hours(connection: Connection, zone: Zone, source: Source, late: LateHours) -> Iterator[tuple[datetime, list[str]]]:
+    """The hours to look at, oldest first, with their folders; also those that only the ledger knows."""
+    span = late.span
+    found: dict[datetime, list[str]] = {}
+    for day in days_of(span):
+        # A day of late hours alone that cannot be listed is told with the first of them.
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        with late.sparing(max(midnight, span.start) if midnight + 24 * HOUR <= late.start else late.start):
+            found.update(zone.hours(source.name, [day]))
+    with transaction(connection) as cursor:
+        asked = ledger.hours(cursor, source.name, Window(late.start, span.end))
+    for hour in [*asked, *(hour for hour, name in late.pending if name == source.name)]:
+        found.setdefault(hour, [])
+    for hour in sorted(found):
+        if span.start <= hour < span.end and hour not in late.expired:
+            yield hour, found[hour]
+
+
+@dataclass(frozen=True)
+class _HourLanding:
+    """One source's hour, landed in one transaction. `pending` are paths that were landed late and never published."""
+
+    connection: Connection
+    zone: Zone
+    source: Source
+    hour: datetime
+    run_id: str
+    pending: set[str]
+
+    def land(self, folders: list[str], *, is_late: bool, force: bool) -> HourReport | None:
+        """Bring raw.* in line with what stands in `folders`; None when it already is.
+
+        What is published of a late hour only gains: a published file that is no longer there is not taken for vanished
+        unless its hour is asked for.
+        """
+        found = sorted((file for folder in folders for file in self.zone.files(folder)), key=lambda file: file.path)
+        with transaction(self.connection) as cursor:
+            known = ledger.entries(cursor, self.source.name, self.hour)
+        # What retention took did not vanish from the hour: _assert_complete says what to do.
+        standing = {path for path, entry in known.items() if not entry.is_dropped}
+        touched: list[str] = []
+        replaced: set[str] = set()
+        news: list[Found] = []
+        for file in found:
+            entry = known.pop(file.path, None)
+            if entry is None:
+                news.append(file)
+            elif self._is_changed(file, entry, is_late=is_late, force=force):
+                news.append(file)
+                touched.append(file.path)
+                if is_late and (file.path not in self.pending or entry.replaces_published):
+                    replaced.add(file.path)
+        gone = sorted(known.keys() & standing)
+        if is_late:
+            gone = [path for path in gone if path in self.pending and not known[path].replaces_published]
+        if not news and not gone:
+            return None
+        done = HourReport(self.source.name, self.hour, is_late, len(found) - len(news), len(gone))
+        with transaction(self.connection) as cursor:
+            turn.assert_held(cursor, self.run_id)
+            cursor.execute("select ops.ensure_day_partition('raw', %s, %s)", (self.source.name, self.hour))
+            cursor.execute("select ops.ensure_day_partition('ops', 'rejected_record', %s)", (self.hour,))
+            ledger.remove(cursor, self.source.name, self.hour, touched + gone)
+            self._load(cursor, news, replaced, done)
+            journal.write(cursor, self.run_id, "land hour", "succeeded", done.sentence(), done.counts())
+        log.info("%s", done.sentence())
+        for problem in done.problems:
+            log.warning("%s", problem)
+        return done
+
+    def _is_changed(self, file: Found, entry: ledger.Entry, *, is_late: bool, force: bool) -> bool:
+        """Whether `file` is not what the ledger says: in late hours by size and time, in hours asked for by its bytes."""
+        if file.size != entry.size or (file.problem is None) != (entry.checksum != ""):
+            return True
+        if file.problem is not None:
+            return False
+        if is_late:
+            return abs(file.modified_at - entry.modified_at) > SAME_TIME
+        if force or entry.is_dropped:
+            return True
+        with _Readable(self.zone, file) as content:
+            content.exhaust()
+            return content.checksum != entry.checksum
+
+    def _load(self, cursor: Cursor, files: list[Found], replaced: set[str], done: HourReport) -> None:
+        entries = []
+        with Loader(cursor, self.source.name, self.hour, user_agents.identify) as loader:
+            for file, file_id in zip(files, ledger.new_file_ids(cursor, len(files)), strict=True):
+                loader.begin_file(file_id, file.path)
+                try:
+                    entries.append(self._load_file(loader, file, file_id))
+                except (LandingError, OSError, psycopg2.Error):
+                    raise
+                except Exception as error:
+                    raise LandingError(
+                        f"The file {shown(file.path)} of the landing zone breaks its reader ({type(error).__name__}: {error}), so"
+                        " nothing new of its hour was landed: move it away, clear the task, and report what it holds."
+                    ) from error
+        for entry in entries:
+            entry.replaces_published = entry.path in replaced
+            entry.rejected_count += loader.refused[entry.file_id]
+            done.add(entry)
+        done.rejected.update(loader.reasons)
+        ledger.add(cursor, self.source.name, self.hour, self.run_id, entries)
+
+    def _load_file(self, loader: Loader, file: Found, file_id: int) -> ledger.Entry:
+        """Every record of `file` to the loader. Raises UnreadableError when the file cannot be read."""
+        entry = ledger.Entry(file_id, file.path, file.size, "", file.modified_at, problem=file.problem)
+        if file.problem is not None:
+            return entry
+        with _Readable(self.zone, file) as content:
+            framer = Framer(content.chunks(), self.source.size_limit)
+            documents = Documents(self.source)
+            entry.record_count, entry.rejected_count = self._load_records(loader, documents.records(framer.records()))
+            if reason := _reason_unread(content):
+                loader.reject(Broken(framer.line, reason, content.problem or "", b"", content.size))
+                entry.record_count += 1
+                entry.rejected_count += 1
+            content.exhaust()
+            entry.size, entry.checksum = content.size, content.checksum
+            entry.problem = content.problem or framer.problem or documents.problem
+        return entry
+
+    def _load_records(self, loader: Loader, pieces: Iterator[Record | Broken]) -> tuple[int, int]:
+        """Gives how many records there were, and how many of them were rejected."""
+        occurred_at, user_agent, add, noted = self.source.occurred_at, self.source.user_agent, loader.add, loader.agents
+        earliest, latest = instants.YEAR_2000, instants.of_datetime(self.hour) + instants.HOUR + FUTURE_LIMIT
+        count = rejected_count = last_line = item = 0
+        for piece in pieces:
+            count += 1
+            if isinstance(piece, Broken):
+                rejected_count += 1
+                loader.reject(piece)
+                continue
+            line, raw, record = piece
+            try:
+                moment = occurred_at(record)
+                if moment is not None and not earliest <= moment <= latest:
+                    raise _out_of_range(moment, earliest)
+                agent = user_agent(record)
+            except Exception as error:
+                rejected_count += 1
+                loader.reject(refused(line, raw, error))
+                continue
+            # An empty agent is one too: no browser sends it.
+            if agent is not None and agent not in noted:
+                loader.note_agent(agent)
+            if line == last_line:
+                item += 1
+            else:
+                last_line, item = line, 0
+            add(line, item, moment, raw)
+        return count, rejected_count
+
+
+def _reason_unread(content: FileBytes) -> str | None:
+    """Why a file was not read, or not to its end, where that is one rejected record more."""
+    if content.unknown_compression:
+        return rejection.UNKNOWN_COMPRESSION
+    if content.unknown_encoding:
+        return rejection.UTF_16
+    return rejection.EXPANDS_TOO_FAR if content.expands_too_far else None
+
+
+def _out_of_range(moment: int, earliest: int) -> Rejected:
+    if moment < earliest:
+        return Rejected(rejection.TIME_BEFORE_2000, "its time is before the year 2000")
+    return Rejected(rejection.TIME_IN_FUTURE, "its time is more than a day after the hour in which it arrived")
+
+
+class _Readable:
+    """The content of a file; whatever keeps it from being read becomes an UnreadableError that names it."""
+
+    def __init__(self, zone: Zone, file: Found) -> None:
+        self._zone, self._path = zone, file.path
+
+    def __enter__(self) -> FileBytes:
+        try:
+            self._file = self._zone.open(self._path)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        return FileBytes(self._file)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._file.close()
+        if isinstance(error, OSError):
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: OSError) -> UnreadableError:
+        return UnreadableError(
+            f"The file {shown(self._path)} of the landing zone cannot be read ({error.strerror or error}), so nothing new of its"
+            " hour was landed: give the user that runs Airflow the right to read it, then clear the task."
+        )

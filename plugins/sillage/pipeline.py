@@ -1,0 +1,349 @@
+"""The one list of a run's stages, and a run of them all. Each notes in the journal how it went, and logs for the person on call.
+
+The DAG, `make run`, the benchmarks and the tests run what stands here; nothing else knows more than one of the rooms.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import psycopg2
+from psycopg2.extensions import cursor as Cursor
+
+from . import landing, quality, settings, transform, warehouse
+from .landing import late_hours, user_agents
+from .privacy import hide_addresses
+from .runs import counting_rules, journal, turn
+from .transform import verdict_rules
+from .upkeep import erasure, retention
+from .window import Window, WindowError
+
+log = logging.getLogger(__name__)
+
+# What another try can heal: the connection to the warehouse or to the landing zone. Everything else fails at once.
+PASSING = (psycopg2.OperationalError, psycopg2.InterfaceError, warehouse.WarehouseError, OSError)
+
+
+_Done = TypeVar("_Done")
+
+
+class StageError(RuntimeError):
+    """The warehouse refused a statement of a stage: the message names the stage and what Postgres said, without addresses."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is asked to do: the hours of `window`, and to recompute one delivery (its id), `all` or none.
+
+    `force` reads every file of the window again, also those that have not changed: after a fix of a reader.
+    `allow_vanished` takes the events of a published hour out of the figures even if most of its files are gone.
+    """
+
+    run_id: str
+    window: Window
+    recompute: str | None = None
+    force: bool = False
+    allow_vanished: bool = False
+
+
+def run(asked: Run) -> dict[str, int]:
+    """Run every stage of `asked`, in this process; returns what `publish` returns.
+
+    Raises NotTheWriterError if another run holds the turn, and what the stage raised that failed.
+    """
+    counts: dict[str, int] = {}
+    with begun(asked):
+        for stage in STAGES.values():
+            counts = stage(asked) or counts
+    return counts
+
+
+@contextmanager
+def begun(asked: Run) -> Iterator[None]:
+    """Take the turn for `asked` and begin it; give the turn back at the end. Raises NotTheWriterError if it is another's."""
+    with _entry() as cursor:
+        turn.take(cursor, asked.run_id)
+        turn.assert_held(cursor, asked.run_id)
+    try:
+        begin(asked.run_id, asked.window, asked.recompute)
+        yield
+    finally:
+        end(asked.run_id)
+
+
+def window_of(context: Mapping[str, Any]) -> Window:
+    """The hours a run is asked for: `window_start` and `window_end` of its params, else its data interval.
+
+    `context` is Airflow's of any task of the run. Raises WindowError where neither makes a window.
+    """
+    start, end = (context["params"].get(name) or None for name in ("window_start", "window_end"))
+    if start and end:
+        return Window.parse(str(start), str(end))
+    if start or end:
+        missing = "window_end" if start else "window_start"
+        raise WindowError(
+            f"{missing} is missing: give both window_start and window_end (2026-01-01T00), or none for the run's own hour."
+        )
+    # A run without logical date has no interval: Airflow then leaves the keys out.
+    begins, ends = (context.get(name) for name in ("data_interval_start", "data_interval_end"))
+    if begins is None or ends is None:
+        raise WindowError(
+            "This run has neither window_start and window_end nor a data interval: trigger it with both parameters"
+            " (2026-01-01T00), or with a logical date."
+        )
+    return Window.parse(begins.isoformat(), ends.isoformat())
+
+
+def begin(run_id: str, window: Window, recompute: str | None = None) -> None:
+    """Note that `run_id`, the holder of the turn, begins to work on `window` and recomputes a delivery, `all` or none.
+
+    Raises RecomputeError where that delivery cannot be recomputed.
+    """
+    with _entry() as cursor:
+        turn.assert_held(cursor, run_id)
+        retention.assert_recomputable(cursor, recompute)
+        journal.begin_run(cursor, run_id, window, recompute)
+        journal.write(cursor, run_id, "turn", "succeeded", f"Took the writer's turn for {window}.")
+    log.info("This run holds the writer's turn; its window is %s.", window)
+    if recompute:
+        log.info("It recomputes %s.", "every delivery" if recompute == journal.EVERYTHING else f"delivery {recompute}")
+
+
+def land(asked: Run) -> None:
+    """Land the files of the window, and of the late hours before it (setting SILLAGE_LATE_HOURS), into raw.*."""
+    chosen, window = settings.load(), asked.window
+    with _recorded(asked.run_id, "land") as outcome:
+        report = landing.land(
+            warehouse_url(),
+            chosen.landing,
+            asked.run_id,
+            window,
+            late_hours=chosen.late_hours,
+            force=asked.force,
+            allow_vanished=asked.allow_vanished,
+            rejected_share_limit=chosen.rejected_share_limit,
+            rejected_count_limit=chosen.rejected_count_limit,
+        )
+        for sentence in report.sentences():
+            log.info("%s", hide_addresses(sentence))
+        for alarm in report.alarms():
+            log.error("%s", alarm)
+        not_read = [hide_addresses(sentence) for sentence in report.not_read()]
+        outcome.sentence = " ".join([f"Landed {window}: {report}", *not_read])
+        outcome.counts = {
+            "files": report.file_count,
+            "records": report.record_count,
+            "rejected": report.rejected_count,
+            "late_hours": len(report.late_hours),
+            "late_hours_left_aside": len(report.left_aside) + len(report.held_back),
+            "not_read": not_read,
+        }
+
+
+def check(run_id: str, boundary: str) -> None:
+    """Check what the run brought at `boundary` (raw or marts); a critical rule that fails stops the run."""
+    stage = f"check {boundary}"
+    with _recorded(run_id, stage) as outcome:
+        if boundary == "marts":
+            _build_again_after_crash(run_id)
+        report = _sparing_late_hours(
+            run_id,
+            stage,
+            lambda: quality.check(warehouse_url(), run_id, boundary),
+            lambda: _build(run_id) if boundary == "marts" else None,
+        )
+        outcome.sentence = str(report)
+        outcome.counts = {"rules": len(report.findings), "warnings": len(report.warnings)}
+
+
+def build(run_id: str) -> None:
+    """Build the change sets of all dbt models; each model's own task tells what it did."""
+    with _recorded(run_id, transform.BUILD_STAGE) as outcome:
+        count, judged = _sparing_late_hours(run_id, transform.BUILD_STAGE, lambda: _build(run_id))
+        rules, agents = verdict_rules.version(), user_agents.lists_version()
+        outcome.sentence = f"Built the changes of {count} models; verdict rules {rules}, agent lists {agents}" + (
+            f", by which {judged:,} user agent(s) seen before were judged again." if judged else "."
+        )
+        outcome.counts = {"models": count, "agents_judged_again": judged, "verdict_rules": rules, "agent_lists": agents}
+        log.info("%s", outcome.sentence)
+
+
+def _build(run_id: str) -> tuple[int, int]:
+    """Build all models; first every user agent that other lists judged is judged by the installed ones.
+
+    What a build reads of an event is by one set of lists. Returns how many models were built and agents judged again.
+    """
+    with warehouse.connect(warehouse_url()) as connection:
+        judged = user_agents.refresh(connection)
+    return transform.build(warehouse_url(), run_id), judged
+
+
+def _sparing_late_hours(
+    run_id: str, stage: str, work: Callable[[], _Done], prepare: Callable[[], object] = lambda: None
+) -> _Done:
+    """`work`, with fewer late hours where it fails with them; `prepare` then brings the run to where `work` begins."""
+    return late_hours.spare(warehouse_url(), run_id, stage, work, prepare, (*PASSING, turn.NotTheWriterError))
+
+
+def _build_again_after_crash(run_id: str) -> None:
+    """The same changes come out of the same hours, so those that a crash of the server took need no second check."""
+    if not transform.is_built(warehouse_url(), run_id):
+        log.warning(
+            "The prepared changes of this run are gone (the database server has crashed since): building again."
+        )
+        _build(run_id)
+
+
+def tell(run_id: str, name: str) -> bool:
+    """Log what the build noted for the model `name`; False where it was not reached. Raises ModelError where it failed."""
+    told = transform.told(warehouse_url(), run_id, name)
+    if told is None:
+        log.info("The dbt build of this run did not reach the model %s: the log of the task `build` says why.", name)
+        return False
+    state, message, lines = told
+    for line in lines:
+        log.info("dbt: %s", line)
+    if state == "failed":
+        raise transform.ModelError(message)
+    log.info("%s", message)
+    return True
+
+
+def publish(run_id: str) -> dict[str, int]:
+    """Apply all change sets in one transaction: from now on readers see the run's hours.
+
+    Returns what those hours hold now: records, events, duplicates, records without event, rejected ones; and how many hours.
+    """
+    with _recorded(run_id, "publish") as outcome:
+        _build_again_after_crash(run_id)
+        counts = _sparing_late_hours(
+            run_id,
+            "publish",
+            lambda: transform.publish(warehouse_url(), run_id),
+            lambda: (
+                _build(run_id),
+                quality.check(warehouse_url(), run_id, "marts"),
+            ),
+        )
+        outcome.sentence = (
+            f"Published {counts['hours']} hour(s): {counts['record_count']} records read = {counts['event_count']} events"
+            f" + {counts['duplicate_count']} duplicates + {counts['other_count']} without event"
+            f" + {counts['rejected_count']} rejected."
+        )
+        outcome.counts = counts
+        log.info("%s", outcome.sentence)
+        if notice := counting_rules.notice(warehouse_url()):
+            log.warning("%s", notice)
+    return counts
+
+
+def end(run_id: str) -> None:
+    """Give the writer's turn back, however the run ended; a run that did not publish is noted as failed."""
+    with _entry() as cursor:
+        cursor.execute(
+            "select message from ops.journal where run_id = %s and state = 'failed' order by entry_id desc limit 1",
+            (run_id,),
+        )
+        (why,) = cursor.fetchone() or ("The run ended before it published; the log of the task that failed tells why.",)
+        held = turn.give_back(cursor, run_id, why)
+    log.info("The writer's turn is %s.", "given back" if held else "another run's already: nothing to give back")
+
+
+def clean() -> None:
+    """Drop what is older than the settings SILLAGE_RAW_DAYS, SILLAGE_TRACKING_DAYS and SILLAGE_REJECTED_DAYS say, today."""
+    chosen = settings.load()
+    said = retention.clean(
+        warehouse_url(),
+        datetime.now(UTC),
+        raw_days=chosen.raw_days,
+        tracking_days=chosen.tracking_days,
+        rejected_days=chosen.rejected_days,
+    )
+    log.info("%s", f"{len(said)} partition(s) dropped." if said else "Nothing is older than its time.")
+
+
+def erase(recipient_id: str | None, email: str | None) -> None:
+    """Erase the personal data of one recipient, named by id or by address."""
+    erasure.erase(warehouse_url(), recipient_id=recipient_id or None, email=email or None)
+
+
+def warehouse_url() -> str:
+    """The setting SILLAGE_WAREHOUSE_URL. Raises SettingError where it is not set."""
+    url = settings.load().warehouse_url
+    if not url:
+        raise settings.SettingError(
+            "SILLAGE_WAREHOUSE_URL is not set: start Airflow with `make up`, or set the URL of your Postgres."
+        )
+    return url
+
+
+@dataclass
+class _Outcome:
+    """What a stage did: a sentence and its figures for the journal."""
+
+    sentence: str
+    counts: Mapping[str, object] = field(default_factory=dict)
+
+
+@contextmanager
+def _recorded(run_id: str, stage: str) -> Iterator[_Outcome]:
+    """Journal how the block went, and log for the person on call where it fails; the block fills in what it did."""
+    with _entry() as cursor:
+        turn.assert_held(cursor, run_id)
+        journal.write(cursor, run_id, stage, "started", f"Started {stage}.")
+    outcome = _Outcome(f"Finished {stage}.")
+    try:
+        yield outcome
+    except Exception as error:
+        message = hide_addresses(str(error).strip() or type(error).__name__)
+        # A warehouse that went away cannot take the entry either; the error itself must reach Airflow.
+        with suppress(warehouse.WarehouseError, psycopg2.Error), _entry() as cursor:
+            journal.write(cursor, run_id, stage, "failed", message, {"error": type(error).__name__})
+        log.error("%s failed: %s\n%s", stage.capitalize(), message, _advice(error))
+        if isinstance(error, psycopg2.Error) and not isinstance(error, PASSING):
+            # Postgres quotes rows in its messages, so the original must not reach the log's traceback.
+            raise StageError(f"{stage.capitalize()}: {message}") from None
+        raise
+    with _entry() as cursor:
+        journal.write(cursor, run_id, stage, "succeeded", outcome.sentence, outcome.counts)
+
+
+@contextmanager
+def _entry() -> Iterator[Cursor]:
+    with warehouse.connect(warehouse_url()) as connection, warehouse.transaction(connection) as cursor:
+        yield cursor
+
+
+def _advice(error: Exception) -> str:
+    """What the person on call does next."""
+    if isinstance(error, PASSING):
+        return (
+            "What next: Airflow tries again by itself. If its last try fails too, see that the warehouse and the landing"
+            " zone answer (`make status`), then clear this run."
+        )
+    if isinstance(error, turn.NotTheWriterError):
+        return "What next: clear the whole run, not this task alone; it then waits for its turn."
+    return (
+        "What next: nothing of this run was published. Repair what is named above, then clear the whole run;"
+        " do not trigger a new one for the same hours."
+    )
+
+
+STAGES: Mapping[str, Callable[[Run], dict[str, int] | None]] = dict(
+    zip(
+        journal.STAGES,
+        (
+            land,
+            lambda asked: check(asked.run_id, "raw"),
+            lambda asked: build(asked.run_id),
+            lambda asked: check(asked.run_id, "marts"),
+            lambda asked: publish(asked.run_id),
+        ),
+        strict=True,
+    )
+)

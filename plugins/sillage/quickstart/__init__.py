@@ -1,0 +1,1 @@
+"""`make up` and its siblings: a whole Sillage on one machine, with a Postgres and an Airflow of its own."""

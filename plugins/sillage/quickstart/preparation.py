@@ -1,0 +1,246 @@
+"""Everything that must stand before Airflow starts: a home, a database, roles, migrations and the parsed dbt project.
+
+Each step looks first whether it is done, so that repeating all of them costs seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import psycopg2
+from psycopg2 import errors, sql
+
+from .. import transform, warehouse
+from ..settings import Settings
+from ..warehouse import roles
+from . import environment
+from .credentials import Credentials, load
+from .embedded_postgres import Server, home_of, is_port_free
+from .home import make_home
+
+OWNER = "sillage"
+# Below the range from which systems draw the ports of outgoing connections, so that a restart finds it free again.
+FIRST_DATABASE_PORT = 25432
+
+Say = Callable[[str], None]
+
+
+class PreparationError(RuntimeError):
+    """Sillage cannot be started like this: the message says what to change."""
+
+
+@dataclass(frozen=True)
+class House:
+    """A prepared Sillage: what its processes need to know."""
+
+    settings: Settings
+    credentials: Credentials
+    warehouse_url: str
+    metadata_url: str
+    environment: dict[str, str]
+    has_own_landing: bool
+
+
+def embedded_server(settings: Settings) -> Server | None:
+    """The embedded Postgres of this home, started or not; None when SILLAGE_WAREHOUSE_URL names another one."""
+    if settings.warehouse_url:
+        return None
+    folder = home_of(settings.home / "postgres")
+    return Server(folder, _database_port(folder), load(settings.home).database_admin)
+
+
+def libpq_environment(url: str) -> dict[str, str]:
+    """The environment variables by which psql reaches `url`, so that its password is no argument."""
+    parts = urlsplit(url)
+    return {
+        "PGHOST": parts.hostname or "127.0.0.1",
+        "PGPORT": str(parts.port or 5432),
+        "PGUSER": unquote(parts.username or ""),
+        "PGPASSWORD": unquote(parts.password or ""),
+        "PGDATABASE": unquote(parts.path.lstrip("/")),
+        "PGTZ": "UTC",
+        # Libpq calls the options of TLS in the environment as in a URL, but for the prefix.
+        **{f"PG{name.upper()}": value for name, value in warehouse.tls_options(url).items()},
+    }
+
+
+def prepare(settings: Settings, say: Say, *, metadata: str = "airflow", has_own_landing: bool = False) -> House:
+    """Make everything ready and give it; `metadata` names the Airflow metadata database to use.
+
+    Raises PreparationError, ServerError or WarehouseError with a sentence that says what to do.
+    """
+    if remark := make_home(settings):
+        say(remark)
+    if has_own_landing:
+        _check_landing(settings.landing)
+    credentials = load(settings.home)
+    server = embedded_server(settings)
+    if server:
+        warehouse_url, metadata_url = _open_embedded(server, credentials, metadata, say)
+    else:
+        warehouse_url, metadata_url = _open_external(settings.warehouse_url, credentials, metadata)
+    applied = warehouse.migrate(warehouse_url)
+    roles.grant_readers(warehouse_url)
+    if applied:
+        say(f"Warehouse migrated: {', '.join(applied)}.")
+    house = House(
+        settings,
+        credentials,
+        warehouse_url,
+        metadata_url,
+        environment.build(settings, credentials, warehouse_url, metadata_url),
+        has_own_landing,
+    )
+    _parse_dbt_project(house, say)
+    _migrate_airflow(house, say)
+    return house
+
+
+def run_quietly(command: list[str], house: House, log: str, problem: str) -> None:
+    """Run `command` with its output in `log` below the home's logs; raises PreparationError starting with `problem`."""
+    path = house.settings.home / "logs" / log
+    with path.open("ab") as stream:
+        done = subprocess.run(
+            command,
+            env={**house.environment, **warehouse.dbt_environment(house.warehouse_url)},
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        tail = "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])
+        raise PreparationError(f"{tail}\n{problem}: the lines above say why, all of them are in {path}.")
+
+
+def _check_landing(landing: str) -> None:
+    if "://" not in landing:
+        if not Path(landing).is_dir():
+            raise PreparationError(
+                f"SILLAGE_LANDING {landing} is not a folder: make it, or name the folder or URL below which"
+                " <source>/<date>/<hour>/ stand."
+            )
+        if not os.access(landing, os.R_OK | os.X_OK):
+            raise PreparationError(
+                f"SILLAGE_LANDING {landing} cannot be read by this user: give it the right to read it."
+            )
+        return
+    from airflow.sdk import ObjectStoragePath
+
+    try:
+        found = ObjectStoragePath(landing).exists()
+    except Exception as error:  # each store's client has its own exceptions
+        raise PreparationError(
+            f"SILLAGE_LANDING {landing} cannot be opened ({error}): is the provider of its scheme installed, and may this"
+            " user read it?"
+        ) from error
+    if not found:
+        raise PreparationError(
+            f"SILLAGE_LANDING {landing} does not exist: name the URL below which <source>/ folders stand."
+        )
+
+
+def _database_port(folder: Path) -> int:
+    """The port chosen at the first start, kept so that BI tools find the database again."""
+    kept = folder / "port"
+    if not kept.exists():
+        port = next(port for port in range(FIRST_DATABASE_PORT, 32768) if is_port_free(port))
+        folder.mkdir(parents=True, exist_ok=True)
+        kept.write_text(str(port), encoding="utf-8")
+    return int(kept.read_text(encoding="utf-8"))
+
+
+def _open_embedded(server: Server, credentials: Credentials, metadata: str, say: Say) -> tuple[str, str]:
+    if not (server.data / "PG_VERSION").exists():
+        say(f"Making the embedded Postgres in {server.folder}.")
+    if server.start():
+        say(f"Postgres runs on 127.0.0.1:{server.port}.")
+    admin_url = server.url("postgres")
+    if _is_there(admin_url, "sillage"):
+        # Before anything is changed in it.
+        warehouse.assert_not_newer(server.url("sillage"))
+    passwords = {OWNER: credentials.warehouse_owner, "airflow": credentials.metadata_owner, **credentials.readers}
+    roles.bootstrap_roles(admin_url, passwords)
+    ensure_database(admin_url, "sillage", OWNER)
+    ensure_database(admin_url, metadata, "airflow")
+    return (
+        server.url("sillage", OWNER, credentials.warehouse_owner),
+        _for_airflow(server.url(metadata, "airflow", credentials.metadata_owner)),
+    )
+
+
+def _open_external(url: str, credentials: Credentials, metadata: str) -> tuple[str, str]:
+    """Airflow's metadata goes beside the given database, under a name that no other Airflow can have chosen."""
+    warehouse.assert_not_newer(url)
+    roles.bootstrap_roles(url, credentials.readers)
+    given = os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+    if given:
+        return url, given
+    parts = urlsplit(url)
+    name = f"{parts.path.lstrip('/')}_{metadata}"
+    ensure_database(url, name, unquote(parts.username or ""))
+    return url, _for_airflow(parts._replace(path=f"/{name}").geturl())
+
+
+def _for_airflow(url: str) -> str:
+    return "postgresql+psycopg2://" + url.split("://", 1)[1]
+
+
+def _is_there(admin_url: str, name: str) -> bool:
+    with warehouse.connect(admin_url) as connection, warehouse.transaction(connection) as cursor:
+        cursor.execute("select 1 from pg_database where datname = %s", (name,))
+        return cursor.fetchone() is not None
+
+
+def ensure_database(admin_url: str, name: str, owner: str) -> None:
+    """Make the database `name` of `owner`, closed to everyone else, where it is not there. Raises PreparationError."""
+    if _is_there(admin_url, name):
+        return
+    with closing(psycopg2.connect(admin_url)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        try:
+            cursor.execute(sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(owner)))
+        except errors.InsufficientPrivilege as error:
+            raise PreparationError(
+                f"The user of SILLAGE_WAREHOUSE_URL may not create the database {name} for Airflow's metadata: create it, or"
+                " set AIRFLOW__DATABASE__SQL_ALCHEMY_CONN to one that exists."
+            ) from error
+        cursor.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
+
+
+def _parse_dbt_project(house: House, say: Say) -> None:
+    """The DAG is drawn from dbt's manifest; it is parsed again when a file of the project is newer."""
+    project, target = house.settings.dbt_project, environment.manifest(house.settings)
+    parts = [
+        path for part in ("models", "macros", "seeds", "tests", "snapshots") for path in (project / part).rglob("*")
+    ]
+    newest = max(path.stat().st_mtime for path in [*parts, *project.glob("*.yml")] if path.is_file())
+    if target.exists() and target.stat().st_mtime >= newest:
+        return
+    say("Parsing the dbt project.")
+    # As the tasks have them: in this process dbt would put its log into the checkout.
+    os.environ.update({name: value for name, value in house.environment.items() if name.startswith("DBT_")})
+    transform.parse(house.warehouse_url)
+    os.utime(target)
+
+
+def _migrate_airflow(house: House, say: Say) -> None:
+    folder = Path(house.environment["AIRFLOW_HOME"])
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = version("apache-airflow-core") + " " + hashlib.sha256(house.metadata_url.encode()).hexdigest()
+    stamp = folder / f"migrated-{urlsplit(house.metadata_url).path.lstrip('/')}"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == mark:
+        return
+    say("Migrating Airflow's metadata database.")
+    run_quietly(
+        [environment.tool("airflow"), "db", "migrate"], house, "airflow-db.log", "Airflow's metadata was not migrated"
+    )
+    stamp.write_text(mark, encoding="utf-8")

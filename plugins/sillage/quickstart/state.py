@@ -1,0 +1,116 @@
+"""What runs and what does not, as `make status` tells it, and how the parts that run are reached."""
+
+from __future__ import annotations
+
+import time
+
+from .. import warehouse
+from ..runs import counting_rules
+from ..settings import Settings
+from . import preparation, processes, statistics, supervisor
+from .airflow_api import AirflowApi
+from .credentials import UI_USER, load
+from .home import was_started
+from .terminal import say
+
+# As Airflow's health calls the components; its API server tells, so it has no entry of its own.
+REPORTED = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
+# On a machine that is short of cores the API server's first answers take half a minute, which is no fault.
+ANSWER_SECONDS = 90
+
+
+def parts(settings: Settings) -> tuple[list[str], list[str]]:
+    """A line for each part, running or not, and the names of those that do not run."""
+    is_external, noted = bool(settings.warehouse_url), supervisor.told(settings.home)
+    server = preparation.embedded_server(settings) if was_started(settings) else None
+    lines, stopped = [], []
+    if is_external:
+        lines.append(_line("postgres", "external", "SILLAGE_WAREHOUSE_URL"))
+    else:
+        pid = server.pid() if server else None
+        where = f"127.0.0.1:{server.port}, log {server.log}{_history(noted, 'postgres')}" if server else ""
+        lines.append(_line("postgres", pid, where))
+        stopped += [] if pid else ["postgres"]
+    for name in (processes.SUPERVISOR, *processes.COMPONENTS):
+        pid = processes.running(settings.home, name)
+        lines.append(_line(name, pid, f"log {processes.log_of(settings.home, name)}{_history(noted, name)}"))
+        stopped += [] if pid else [name]
+    return lines, stopped
+
+
+def published(settings: Settings) -> str:
+    """A sentence about the hours published, and one where older rules counted some. Raises WarehouseError where the warehouse
+    is away or a newer Sillage's.
+    """
+    url = owner_url(settings)
+    warehouse.assert_not_newer(url)
+    return "\n".join(filter(None, (statistics.published(url), counting_rules.notice(url))))
+
+
+def trouble(settings: Settings, stopped: list[str]) -> list[str]:
+    """A sentence for each thing that is wrong, with what to do; `stopped` names the parts that do not run."""
+    problems, noted = [], supervisor.told(settings.home)
+    if stopped:
+        is_watched = processes.SUPERVISOR not in stopped and not any(
+            noted.get(name, {}).get("has_given_up") for name in stopped
+        )
+        what = "The supervisor starts it again within a minute" if is_watched else "`make up` starts what is missing"
+        problems.append(f"Not running: {', '.join(stopped)}. {what}; the logs named above say why it ended.")
+    if "api-server" not in stopped:
+        problems += _silent(settings, [name for name in REPORTED if name not in stopped])
+    return problems
+
+
+def api_of(settings: Settings) -> AirflowApi:
+    """A login to this machine's Airflow, which says when it has to ask again."""
+    return AirflowApi(settings.port, UI_USER, load(settings.home).ui_password, say)
+
+
+def is_database_up(settings: Settings) -> bool:
+    """Whether the warehouse's Postgres runs, as far as it is ours to know."""
+    if settings.warehouse_url:
+        return True
+    if not was_started(settings):
+        return False
+    server = preparation.embedded_server(settings)
+    return server is not None and server.pid() is not None
+
+
+def owner_url(settings: Settings) -> str:
+    """The warehouse's URL as its owner."""
+    server = preparation.embedded_server(settings)
+    if server is None:
+        return settings.warehouse_url
+    return server.url("sillage", preparation.OWNER, load(settings.home).warehouse_owner)
+
+
+def _silent(settings: Settings, names: list[str]) -> list[str]:
+    """A sentence about processes that are there and give no sign of life."""
+    api, until = api_of(settings), time.monotonic() + ANSWER_SECONDS
+    while not (health := api.health()) and time.monotonic() < until:
+        time.sleep(1)
+    if not health:
+        silent, what = ["api-server"], f"does not answer on 127.0.0.1:{settings.port}"
+    else:
+        silent, what = [name for name in names if health.get(REPORTED[name]) != "healthy"], "gives no sign of life"
+    if not silent:
+        return []
+    return [
+        f"{', '.join(silent)} {what}: wait a minute after a start; where that does not help, `make down` and `make up`"
+        " start everything anew."
+    ]
+
+
+def _line(name: str, state: str | int | None, about: str) -> str:
+    shown = f"pid {state}" if isinstance(state, int) else state or "stopped"
+    return f"{name:14} {shown:12} {about}".rstrip()
+
+
+def _history(noted: dict[str, dict[str, object]], name: str) -> str:
+    """What the supervisor had to do for a part."""
+    part = noted.get(name, {})
+    if part.get("has_given_up"):
+        return f"; it ended {supervisor.TRIES} times and is not started again by itself"
+    if part.get("restarts"):
+        return f"; times started again: {part['restarts']}, last at {part['restarted_at']}"
+    return ""

@@ -1,0 +1,118 @@
+"""One dbt build of all models, and what each of them did, told from the journal.
+
+One `dbt build` serves all models, because starting dbt costs more than an hour's models do (docs/adr/0002); every model
+still has a task of its own in Airflow, which shows what `build` noted down for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from psycopg2.extensions import cursor as Cursor
+
+from .. import warehouse
+from ..privacy import hide_addresses
+from ..runs import journal
+from .dbt import FAILED_STATES, Lines, ModelError, invoke, target_path
+
+log = logging.getLogger(__name__)
+
+BUILD_STAGE = "build"
+
+
+def build(url: str, run_id: str) -> int:
+    """Build every model for `run_id`, the holder of the writer's turn; note in the journal what each model did.
+
+    Returns how many models. Raises ModelError if a model failed, WarehouseError if it was the connection (worth another try).
+    """
+    lines = Lines()
+    _mark(url, run_id)
+    # Seeds are an operator's data and may have changed. Tests are left out: on a run's changes the same relations are
+    # checked by Great Expectations before publishing, and dbt's tests read whole marts, so that an hour would cost the history.
+    # --no-write-json: the manifest in the target folder is Airflow's to read at any moment.
+    command = [
+        "build",
+        "--resource-type",
+        "model",
+        "--resource-type",
+        "seed",
+        "--no-write-json",
+        "--target-path",
+        str(target_path()),
+    ]
+    result = invoke(url, command, lines)
+    done = [
+        result
+        for result in getattr(result.result, "results", ())
+        if result.status.value != "skipped" and result.node.resource_type.value == "model"
+    ]
+    with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
+        for outcome in done:
+            _note(cursor, run_id, outcome, lines.of(outcome.node.unique_id))
+    if not result.success:
+        raise _failure(result)
+    return len(done)
+
+
+def is_built(url: str, run_id: str) -> bool:
+    """Whether the change sets in schema work are those that the newest build made for `run_id`, and not emptied since.
+
+    They are unlogged tables, for speed: a crash of the server empties them, and their mark with them.
+    """
+    with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
+        cursor.execute("select to_regclass('work.build') is not null")
+        if cursor.fetchone() != (True,):
+            return False
+        cursor.execute("select run_id from work.build")
+        return bool(cursor.fetchall() == [(run_id,)])
+
+
+def _mark(url: str, run_id: str) -> None:
+    with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
+        cursor.execute("create unlogged table if not exists work.build (run_id text not null)")
+        cursor.execute("truncate work.build")
+        cursor.execute("insert into work.build (run_id) values (%s)", (run_id,))
+
+
+def told(url: str, run_id: str, name: str) -> tuple[str, str, list[str]] | None:
+    """What the newest build of `run_id` noted for the model `name`: state (succeeded or failed), a sentence, dbt's lines.
+
+    None where that build did not reach the model.
+    """
+    with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
+        cursor.execute(
+            "select state, message, counts -> 'lines' from ops.journal where run_id = %(run)s and stage = %(model)s and entry_id >"
+            " (select max(entry_id) from ops.journal where run_id = %(run)s and stage = %(build)s and state = 'started')"
+            " order by entry_id desc limit 1",
+            {"run": run_id, "model": _stage(name), "build": BUILD_STAGE},
+        )
+        return cursor.fetchone()
+
+
+def _stage(name: str) -> str:
+    return f"model {name}"
+
+
+def _note(cursor: Cursor, run_id: str, outcome: Any, lines: list[str]) -> None:
+    """Write a model's entry of the journal, from dbt's result for it."""
+    name, rows = outcome.node.name, outcome.adapter_response.get("rows_affected")
+    counts = {"seconds": round(outcome.execution_time, 3), "rows": rows, "lines": lines}
+    if outcome.status.value in FAILED_STATES:
+        journal.write(cursor, run_id, _stage(name), "failed", f"Model {name} failed: {_said(outcome)}", counts)
+    else:
+        told = f"Model {name} built in {outcome.execution_time:.1f} s."
+        journal.write(cursor, run_id, _stage(name), "succeeded", told, counts)
+
+
+def _said(outcome: Any) -> str:
+    return hide_addresses(str(outcome.message)).strip()
+
+
+def _failure(result: Any) -> Exception:
+    failed = [outcome for outcome in getattr(result.result, "results", ()) if outcome.status.value in FAILED_STATES]
+    parts = [f"{outcome.node.resource_type.value} {outcome.node.name}: {_said(outcome)}" for outcome in failed]
+    said = " ".join(parts) or hide_addresses(str(result.exception))
+    if warehouse.is_passing(said):
+        return warehouse.WarehouseError(f"The warehouse went away or refused while dbt was building: {said}")
+    return ModelError(f"{len(failed) or 'The'} part(s) of the dbt build failed: {said}")

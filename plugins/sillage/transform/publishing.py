@@ -1,0 +1,57 @@
+"""The publishing of a run's change sets, in one transaction."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from .. import warehouse
+from .dbt import invoke, target_path
+
+log = logging.getLogger(__name__)
+
+
+class PublishError(RuntimeError):
+    """Nothing was published: the message says why."""
+
+
+# A run that opens a partition of the event store needs it to itself for a moment (macros/change_set/locks.sql).
+BUSY = (
+    "Nothing is published yet, because a query kept the event store for longer than publishing waits: wait for the next try,"
+    " or end the session that is named here with pg_terminate_backend(pid)"
+)
+
+
+def publish(url: str, run_id: str) -> dict[str, int]:
+    """Apply the change sets of `run_id`, the holder of the writer's turn, in one transaction; repeating it changes nothing.
+
+    Gives what the run's hours hold now (sums of marts.workflow_windows) and how many hours they are. Raises PublishError,
+    or WarehouseError where the connection broke (worth another try: the transaction was applied as a whole or not at all).
+    """
+    said: list[str] = []
+
+    def hear(event: Any) -> None:
+        if event.info.level in ("info", "warn", "error"):
+            said.append(str(event.info.msg).strip())
+            log.info("%s", said[-1])
+
+    # --no-write-json: the manifest there is Airflow's to read at any moment.
+    result = invoke(url, ["run-operation", "publish", "--no-write-json", "--target-path", str(target_path())], hear)
+    if not result.success:
+        why = str(result.exception or (said[-1] if said else "dbt gave no reason"))
+        if warehouse.is_passing(why):
+            what = BUSY if "lock timeout" in why else "The warehouse went away while publishing"
+            raise warehouse.WarehouseError(f"{what}. {why}")
+        raise PublishError(f"Run {run_id} published nothing: {why}")
+    return _figures(url, run_id)
+
+
+def _figures(url: str, run_id: str) -> dict[str, int]:
+    names = ("record_count", "event_count", "duplicate_count", "other_count", "rejected_count")
+    with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
+        cursor.execute(
+            f"select count(*), {', '.join(f'coalesce(sum({name}), 0)::bigint' for name in names)}"
+            " from marts.workflow_windows where window_start in (select window_start from ops.run_window where run_id = %s)",
+            (run_id,),
+        )
+        return dict(zip(("hours", *names), cursor.fetchone() or (), strict=False))

@@ -1,0 +1,1 @@
+"""What is done to published data: old partitions dropped, a recipient erased."""

@@ -1,0 +1,187 @@
+"""A recipient's personal data taken out of the warehouse for good, while every count stays what it was.
+
+In the records as received the address gives way to a token made of its digest: what is read again belongs to the same
+recipient, and brings no address back. The identity of each record that is rewritten is kept beside it (ops.erased_record), so
+that a repeat, or the file landed again, is known for what it is. dbt reads both (int_records__read, int_records__identified).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from dataclasses import asdict, dataclass
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from .. import privacy
+from ..runs import turn
+from . import erased_records
+
+log = logging.getLogger(__name__)
+
+
+class ErasureError(ValueError):
+    """Nobody was erased: the message says why and what to write instead."""
+
+
+@dataclass
+class Erased:
+    """What an erasure touched: recipients by id, and how many rows of each kind."""
+
+    recipients: list[str]
+    events: int = 0
+    raw_records: int = 0
+    rejected_records: int = 0
+    catalog_entries: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"Erased {len(self.recipients)} recipient(s): the address is gone from {self.raw_records} raw record(s),"
+            f" {self.rejected_records} rejected record(s) and {self.catalog_entries} catalog entries, personal data from"
+            f" {self.events} event(s). All counts are as before."
+        )
+
+
+def erase(url: str, *, recipient_id: str | None = None, email: str | None = None) -> Erased:
+    """Erase one recipient, named by id or by address, in one transaction while no run writes; noted in ops.erasure.
+
+    Done again it takes out what has arrived since, or was landed again. Raises ErasureError where the warehouse knows nobody
+    of that name or no run has read its records yet, WarehouseError where a run writes for too long.
+    """
+    if bool(recipient_id) == bool(email):
+        raise ErasureError("Name the recipient to erase by recipient_id or by email, one of the two.")
+    done = turn.hold_free(url, lambda cursor: _erase(cursor, recipient_id, email))
+    log.info("%s", done)
+    return done
+
+
+def _erase(cursor: Cursor, recipient_id: str | None, email: str | None) -> Erased:
+    if not erased_records.is_readable(cursor):
+        raise ErasureError(
+            "Nobody was erased: what the last run made to read the records with is not there (it failed before, or was an older"
+            " version's). Let the workflow run once to its end, then erase."
+        )
+    person = _find(cursor, recipient_id, email)
+    done = Erased(person.recipients)
+    done.raw_records = erased_records.rewrite(cursor, person)
+    done.rejected_records = erased_records.blank_rejected(cursor, person)
+    done.events = _rewrite_events(cursor, person)
+    done.catalog_entries = _rewrite_recipients(cursor, person)
+    # What the last run left behind is personal data too; nobody needs it between runs.
+    cursor.execute("select relname from pg_class where relnamespace = 'work'::regnamespace and relkind = 'r'")
+    for (table,) in cursor.fetchall():
+        cursor.execute(sql.SQL("truncate {}").format(sql.Identifier("work", table)))
+    counts = {name: value for name, value in asdict(done).items() if isinstance(value, int)}
+    cursor.execute(
+        "insert into ops.erasure (recipient_ids, counts) values (%s, %s)", (person.recipients, json.dumps(counts))
+    )
+    return done
+
+
+def _find(cursor: Cursor, recipient_id: str | None, email: str | None) -> erased_records.Person:
+    """The recipients meant, and all that the warehouse knows of them."""
+    given = sorted(privacy.spellings(email)) if email else []
+    keys = {erased_records.digest(address) for address in given}
+    cursor.execute(
+        "select recipient_id from intermediate.int_recipients where recipient_id = %(id)s or email = any(%(given)s)"
+        " or event_email = any(%(given)s)"
+        " union select recipient_id from intermediate.int_catalog__current where entry_type = 'recipient'"
+        "  and email_key = any(%(keys)s::uuid[])"
+        " union select recipient_id from intermediate.int_events where email_key = any(%(keys)s::uuid[]) and recipient_ref is null"
+        " order by 1",
+        {"id": recipient_id, "given": given, "keys": list(keys)},
+    )
+    recipients = [name for (name,) in cursor.fetchall()]
+    if not recipients:
+        raise ErasureError(
+            "Nobody was erased: the warehouse knows no such recipient. Write a recipient_id of marts.recipients."
+        )
+    cursor.execute(
+        "select unnest(array[email, event_email]) from intermediate.int_recipients where recipient_id = any(%(ids)s)"
+        " union select email from intermediate.int_catalog__entries where entry_type = 'recipient' and recipient_id = any(%(ids)s)"
+        " union select address.email from intermediate.int_events as event"
+        "  join intermediate.int_addresses as address on address.email_key = event.email_key where event.recipient_id = any(%(ids)s)",
+        {"ids": recipients},
+    )
+    addresses = {address for (address,) in cursor.fetchall() if address}
+    cursor.execute(
+        "select email_key::text from intermediate.int_events where recipient_id = any(%(ids)s) and email_key is not null"
+        " union select email_key::text from intermediate.int_catalog__current where entry_type = 'recipient'"
+        "  and recipient_id = any(%(ids)s) and email_key is not null",
+        {"ids": recipients},
+    )
+    keys |= {key.replace("-", "") for (key,) in cursor.fetchall()}
+    cursor.execute(
+        "select distinct ip, requester_id from intermediate.int_events where recipient_id = any(%s)", (recipients,)
+    )
+    keys |= {erased_records.key_of(address) for address in addresses}
+    # Of one who was erased before, only what was landed again tells from where she read.
+    pairs = {*cursor.fetchall(), *erased_records.machines(cursor, recipients, keys)}
+    return erased_records.Person(
+        recipients=recipients,
+        addresses=sorted(name for name in {*addresses, *given} if not erased_records.is_token(name)),
+        keys=frozenset(keys),
+        networks=_networks(cursor, sorted({ip for ip, _ in pairs if ip})),
+        requesters={
+            name: f"erased-{erased_records.digest(name)}"
+            for _, name in pairs
+            if name and not re.fullmatch("erased-[0-9a-f]{32}", name)
+        },
+    )
+
+
+def _networks(cursor: Cursor, ips: list[str]) -> dict[str, str | None]:
+    """What stands in place of each IP: the first of the scanners' network that it lies in, so that its verdict stays; else nothing."""
+    cursor.execute(
+        "select ip, (select host(network(network::inet)) from intermediate.scanner_networks"
+        " where pg_input_is_valid(ip, 'inet') and ip::inet <<= network::cidr order by masklen(network::cidr) desc limit 1)"
+        " from unnest(%s::text[]) as ip",
+        (ips,),
+    )
+    return dict(cursor.fetchall())
+
+
+def _rewrite_events(cursor: Cursor, person: erased_records.Person) -> int:
+    cursor.execute(
+        "insert into ops.erased_text (text_key) select unnest(%s::uuid[]) on conflict do nothing",
+        ([*person.keys, *(erased_records.digest(name) for name in person.requesters)],),
+    )
+    cursor.execute(
+        "update intermediate.int_events set ip = %s::jsonb ->> ip where recipient_id = any(%s)",
+        (json.dumps(person.networks), person.recipients),
+    )
+    events = cursor.rowcount
+    # Also where she clicked in a message that was sent to somebody else: it stays one person.
+    cursor.execute(
+        "update intermediate.int_events set requester_id = %s::jsonb ->> requester_id where requester_id = any(%s)",
+        (json.dumps(person.requesters), list(person.requesters)),
+    )
+    return events
+
+
+def _rewrite_recipients(cursor: Cursor, person: erased_records.Person) -> int:
+    entries = 0
+    for table in ("int_catalog__entries", "int_catalog__current"):
+        cursor.execute(
+            f"update intermediate.{table} set payload = payload - 'email' - 'recipient_id',"
+            " email = 'erased-' || md5(email) || '@' || split_part(email, '@', -1)"
+            " where entry_type = 'recipient' and email !~ '^erased-[0-9a-f]{32}@'"
+            " and (recipient_id = any(%s) or md5(email) = any(%s))",
+            (person.recipients, list(person.keys)),
+        )
+        entries += cursor.rowcount
+    # The digest stays without its address: by it a later event or catalog entry is known, and brings nothing back.
+    cursor.execute(
+        "insert into intermediate.int_addresses (email_key, email) select unnest(%s::uuid[]), null"
+        " on conflict (email_key) do update set email = null",
+        (list(person.keys),),
+    )
+    cursor.execute(
+        "update intermediate.int_recipients set email = null, email_domain = null, event_email = null,"
+        " is_erased = is_erased or recipient_id = any(%(ids)s)"
+        " where recipient_id = any(%(ids)s) or email = any(%(addresses)s) or event_email = any(%(addresses)s)",
+        {"ids": person.recipients, "addresses": person.addresses},
+    )
+    return entries

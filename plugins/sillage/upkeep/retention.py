@@ -1,0 +1,124 @@
+"""What is kept how long: old partitions of raw, of the tracking logs and of rejected records are dropped, never rows deleted.
+
+The counters of a delivery outlive its logs. A delivery whose logs are gone is closed: its statistics stay as they were.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from ..runs import journal, turn
+
+log = logging.getLogger(__name__)
+
+EVENTS = ("intermediate", "int_events")
+DAY = timedelta(days=1)
+
+
+class RecomputeError(ValueError):
+    """A delivery that cannot be recomputed: the message says why and what to write instead."""
+
+
+def clean(url: str, now: datetime, *, raw_days: int, tracking_days: int, rejected_days: int) -> list[str]:
+    """Drop what is older than the given days at `now` (UTC), in one transaction while no run writes.
+
+    Gives a sentence for everything dropped. Raises WarehouseError where a run writes for longer than PATIENCE_SECONDS.
+    """
+
+    def drop(cursor: Cursor) -> list[str]:
+        said = []
+        cursor.execute(
+            "select relname from pg_class where relnamespace = 'raw'::regnamespace and relkind = 'p' order by 1"
+        )
+        for (source,) in cursor.fetchall():
+            for day, partition in _old_days(cursor, "raw", source, now - raw_days * DAY):
+                cursor.execute(
+                    "update ops.landed_file set is_dropped = true where source = %s and window_start >= %s and window_start < %s",
+                    (source, day, day + DAY),
+                )
+                said.append(_drop(cursor, "raw", source, partition, day + DAY))
+        for day, partition in _old_days(cursor, "ops", "rejected_record", now - rejected_days * DAY):
+            said.append(_drop(cursor, "ops", "rejected_record", partition, day + DAY))
+        return [*said, *_drop_old_events(cursor, now - tracking_days * DAY)]
+
+    said = turn.hold_free(url, drop)
+    for sentence in said:
+        log.info("%s", sentence)
+    return said
+
+
+def assert_recomputable(cursor: Cursor, recompute: str | None) -> None:
+    """Raise RecomputeError where the delivery `recompute` has no events, or lost them to retention. `all` and None pass."""
+    if recompute in (None, "", journal.EVERYTHING):
+        return
+    cursor.execute("select closed_at from ops.closed_delivery where delivery_id = %s", (recompute,))
+    for (closed_at,) in cursor.fetchall():
+        raise RecomputeError(
+            f"Delivery {recompute} cannot be recomputed: its tracking logs were dropped by retention on {closed_at:%Y-%m-%d}, and"
+            " its counters are all that is left of them."
+        )
+    cursor.execute("select to_regclass('intermediate.int_delivery_numbers') is not null")
+    if cursor.fetchone() == (True,):
+        cursor.execute("select from intermediate.int_delivery_numbers where delivery_id = %s", (recompute,))
+        if cursor.fetchone() is not None:
+            return
+    raise RecomputeError(
+        f"Delivery {recompute} cannot be recomputed: no event of it was ever published. Write one of the delivery_id of"
+        " marts.deliveries, or all."
+    )
+
+
+def _drop_old_events(cursor: Cursor, cutoff: datetime) -> Iterator[str]:
+    """Drop every partition of the event store all of whose events happened and arrived before `cutoff`."""
+    for partition in _partitions(cursor, *EVENTS):
+        name = sql.Identifier(EVENTS[0], partition)
+        # By its index first: most partitions are young, and need no look at every event.
+        for column in ("window_start", "occurred_at"):
+            cursor.execute(sql.SQL("select max({}) from {}").format(sql.Identifier(column), name))
+            (newest,) = cursor.fetchone() or (None,)
+            if newest is None or newest >= cutoff:
+                break
+        else:
+            cursor.execute(
+                sql.SQL(
+                    "insert into ops.closed_delivery (delivery_id) select distinct delivery_id from {} on conflict do nothing"
+                ).format(name)
+            )
+            cursor.execute(
+                sql.SQL(
+                    "insert into ops.expired_hour (window_start) select distinct window_start from {} on conflict do nothing"
+                ).format(name)
+            )
+            yield _drop(cursor, *EVENTS, partition, newest)
+
+
+def _old_days(cursor: Cursor, schema: str, table: str, cutoff: datetime) -> list[tuple[datetime, str]]:
+    """The day partitions of a table that end before `cutoff`, oldest first, each with its day."""
+    days = [
+        (datetime.strptime(name.rpartition("_p")[2], "%Y%m%d").replace(tzinfo=UTC), name)
+        for name in _partitions(cursor, schema, table)
+    ]
+    return sorted(pair for pair in days if pair[0] + DAY <= cutoff)
+
+
+def _partitions(cursor: Cursor, schema: str, table: str) -> list[str]:
+    cursor.execute(
+        "select partition.relname from pg_inherits join pg_class as partition on partition.oid = pg_inherits.inhrelid"
+        " where pg_inherits.inhparent = to_regclass(%s) order by 1",
+        (f'"{schema}"."{table}"',),
+    )
+    return [name for (name,) in cursor.fetchall()]
+
+
+def _drop(cursor: Cursor, schema: str, table: str, partition: str, newest: datetime) -> str:
+    cursor.execute(sql.SQL("drop table {}").format(sql.Identifier(schema, partition)))
+    cursor.execute(
+        "insert into ops.dropped_partition (table_name, partition_name, newest_at) values (%s, %s, %s)",
+        (f"{schema}.{table}", f"{schema}.{partition}", newest),
+    )
+    return f"Dropped {schema}.{partition}, whose newest record is of before {newest:%Y-%m-%d %H:%M} UTC."
