@@ -30,9 +30,9 @@ logs: .venv/.runtime ## the logs of Airflow's components (follows them on a term
 psql: .venv/.runtime ## SQL on the warehouse, also from standard input
 	@$(SILLAGE) psql
 
-run: .venv/.runtime ## one window through the DAG: make run START=2026-01-01T00 END=2026-01-01T01 (VERBOSE=1: the whole log)
+run: .venv/.runtime ## one window through the DAG: make run START=2026-01-01T00 END=2026-01-01T01 (VERBOSE=1: the whole log; ALLOW_VANISHED=1)
 	@test -n "$(START)" -a -n "$(END)" || { echo "Say which hours: make run START=2026-01-01T00 END=2026-01-01T01"; exit 2; }
-	@$(SILLAGE) run "$(START)" "$(END)" $(if $(filter-out 0,$(VERBOSE)),--verbose)
+	@$(SILLAGE) run "$(START)" "$(END)" $(if $(filter-out 0,$(VERBOSE)),--verbose) $(if $(filter-out 0,$(ALLOW_VANISHED)),--allow-vanished)
 
 airflow: .venv/.runtime ## Airflow's own command line: make airflow CMD="dags list-runs tracking"
 	@$(SILLAGE) airflow $(CMD)

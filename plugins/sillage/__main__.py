@@ -48,6 +48,9 @@ def main() -> int:
             command.add_argument("start", help="first hour in UTC, like 2026-01-01T00")
             command.add_argument("end", help="end of the window (exclusive)")
             command.add_argument("--verbose", action="store_true", help="print the whole log too")
+            command.add_argument(
+                "--allow-vanished", action="store_true", help="go on if most files of a published hour are gone"
+            )
         if name == "logs":
             command.add_argument("--follow", action="store_true")
         if name == "airflow":
@@ -170,18 +173,19 @@ def psql(chosen: Settings, _: argparse.Namespace) -> int:
 def run(chosen: Settings, arguments: argparse.Namespace) -> int:
     """Take one window through the DAG: in this process, or through Airflow where its scheduler runs."""
     window = Window.parse(arguments.start, arguments.end)
+    options = {"is_verbose": arguments.verbose, "allow_vanished": arguments.allow_vanished}
     with only_one(chosen):
         house = preparation.prepare(chosen, say, has_own_landing=has_own_landing(chosen))
         if processes.running(chosen.home, "scheduler"):
             # That scheduler would take up the tasks of a run that this process works on.
             say(f"Airflow runs: it takes {window}.")
-            runs.in_airflow(state.api_of(chosen), house, window, say, is_verbose=arguments.verbose)
+            runs.in_airflow(state.api_of(chosen), house, window, say, **options)
         else:
             say(
                 f"Airflow does not run: {window} is taken by a process of its own, whose log is"
                 f" {processes.log_of(chosen.home, 'run')}."
             )
-            runs.in_process(house, window, say, is_verbose=arguments.verbose)
+            runs.in_process(house, window, say, **options)
         print()
         print(statistics.table(house.warehouse_url))
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,7 +124,13 @@ def test_a_run_that_fails_says_why_in_a_sentence_and_where_its_log_is(machine: M
     assert "2000 of 2000 records" in told.stderr or "rejected" in told.stderr
     assert f"The whole log is {machine.home / 'state' / 'logs' / 'run.log'}" in told.stderr
     assert "Traceback" not in told.stdout + told.stderr
-    (machine.home / "zone" / "canonical" / "2026-01-01" / "00" / "events.jsonl").unlink()
+    shutil.rmtree(machine.home / "zone" / "canonical")
+
+
+def test_an_hour_whose_files_are_gone_on_purpose_is_run_when_asked_to(machine: Machine) -> None:
+    told = machine.sillage("run", "2026-01-01T00", "2026-01-01T01", "--allow-vanished")
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "Published 1 hour(s): 0 records read" in told.stdout
 
 
 def test_what_is_started_is_well_and_starting_again_changes_no_process(machine: Machine) -> None:

@@ -46,5 +46,5 @@ def _lost(zone: Zone, source: str, where: str, gone: Sequence[str], known: int) 
         f"The landing zone {shown(zone.location)} shows {known - len(gone)} of the {known} file(s) of {source} that were landed"
         f" and published of {where}; missing: {named}. Nothing was changed. Is the disk mounted, and is SILLAGE_LANDING"
         " right? Put the files back, then clear the run. If they are gone on purpose, trigger the DAG tracking with this window"
-        " and allow_vanished: it takes their events out of the figures."
+        " and allow_vanished (`make run ... ALLOW_VANISHED=1`): it takes their events out of the figures."
     )

@@ -54,22 +54,24 @@ class LogPrinter:
                 print(shown(_readable(line)), flush=True)
 
 
-def in_airflow(api: AirflowApi, house: House, window: Window, say: Say, *, is_verbose: bool) -> None:
+def in_airflow(
+    api: AirflowApi, house: House, window: Window, say: Say, *, is_verbose: bool, allow_vanished: bool = False
+) -> None:
     """One run of `window` through the running Airflow, watched to its end. Raises RunError when it fails."""
     run_id = f"make-run__{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     told = newest_entry(house)
-    trigger(api, run_id, window)
+    trigger(api, run_id, window, allow_vanished=allow_vanished)
     switch_on(api)
     watch(api, house, [run_id], told, say, is_verbose=is_verbose)
 
 
-def in_process(house: House, window: Window, say: Say, *, is_verbose: bool) -> None:
+def in_process(house: House, window: Window, say: Say, *, is_verbose: bool, allow_vanished: bool = False) -> None:
     """One run of `window` with `dag.test()` in one process, with no scheduler, watched to its end; its log is a file.
 
     Raises RunError when it fails.
     """
     path = log_of(house.settings.home, "run")
-    conf = json.dumps({"window_start": label(window.start), "window_end": label(window.end)})
+    conf = json.dumps(_params(window, allow_vanished))
     told, run_ids = newest_entry(house), _runs_known(house)
     path.touch()
     begins, printer = path.stat().st_size, LogPrinter(lambda: [path])
@@ -116,9 +118,18 @@ def switch_on(api: AirflowApi) -> None:
     api.call("PATCH", f"/dags/{DAG}", {"is_paused": False})
 
 
-def trigger(api: AirflowApi, run_id: str, window: Window) -> None:
+def _params(window: Window, allow_vanished: bool) -> dict[str, object]:
+    """The DAG's params of a run of `window`."""
+    return {
+        "window_start": label(window.start),
+        "window_end": label(window.end),
+        **({"allow_vanished": True} if allow_vanished else {}),
+    }
+
+
+def trigger(api: AirflowApi, run_id: str, window: Window, *, allow_vanished: bool = False) -> None:
     """Start a run of `window` under the id `run_id`."""
-    conf = {"window_start": label(window.start), "window_end": label(window.end)}
+    conf = _params(window, allow_vanished)
     api.call("POST", f"/dags/{DAG}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": conf})
 
 
