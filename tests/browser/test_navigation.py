@@ -93,12 +93,12 @@ def test_what_is_loading_shows_it(login: Any, airflow: Any) -> None:
     frame = open_tab(page, airflow.url, "/deliveries")
     held: list[Any] = []
     page.route("**/tracking/workflow", lambda route: held.append(route))  # noqa: PLW0108  # Playwright refuses a built-in
-    frame.get_by_role("link", name="Check tracking").click()
+    frame.get_by_role("link", name="Workflow status").click()
     frame.locator('main[aria-busy="true"]').wait_for()
     wait_until(page, "getComputedStyle(document.querySelector('main')).opacity < 0.9")
     assert frame.locator(".loader").is_visible()
     held.pop().continue_()
-    frame.get_by_role("heading", name="Check tracking").wait_for()
+    frame.get_by_role("heading", name="Workflow status").wait_for()
     assert frame.locator(".loader").is_hidden()
     assert frame.locator("main").get_attribute("aria-busy") != "true"
 
@@ -146,14 +146,14 @@ def test_a_server_that_does_not_answer_is_told_and_asked_again(login: Any, airfl
             route.fulfill(status=502, body="" if fault == "empty" else "<html><body><h1>Bad Gateway</h1></body></html>")
 
     page.route("**/tracking/workflow", fail)
-    frame.get_by_role("link", name="Check tracking").click()
+    frame.get_by_role("link", name="Workflow status").click()
     frame.locator("#trouble").get_by_text("No answer from the server.").wait_for()
     # The old page stands and can be used.
     assert frame.get_by_role("link", name=LABEL).is_visible()
     assert frame.locator("main").get_attribute("aria-busy") != "true"
     page.unroute("**/tracking/workflow")
     frame.get_by_role("button", name="Try again").click()
-    frame.get_by_role("heading", name="Check tracking").wait_for()
+    frame.get_by_role("heading", name="Workflow status").wait_for()
     # Not the role: that Airflow has paused the workflow is an alert too.
     frame.locator("#trouble").wait_for(state="hidden")
 
@@ -161,8 +161,8 @@ def test_a_server_that_does_not_answer_is_told_and_asked_again(login: Any, airfl
 def test_going_back_to_a_server_that_is_away_is_told_too(login: Any, airflow: Any) -> None:
     page = login()
     frame = open_tab(page, airflow.url, "/deliveries")
-    frame.get_by_role("link", name="Check tracking").click()
-    frame.get_by_role("heading", name="Check tracking").wait_for()
+    frame.get_by_role("link", name="Workflow status").click()
+    frame.get_by_role("heading", name="Workflow status").wait_for()
     page.route("**/tracking/deliveries*", lambda route: route.abort())
     # Not page.go_back, which waits for a load.
     inside(page).evaluate("history.back()")

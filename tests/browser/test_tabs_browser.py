@@ -92,7 +92,7 @@ def test_the_dags_page_has_the_tab(login: Any, airflow: Any) -> None:
     page.goto(f"{airflow.url}/dags/tracking")
     # Not the entry of the navigation, which has the same name and is there first.
     page.locator("a[href*='/dags/tracking/']").filter(has_text="Tracking").click()
-    wait_for_tab(frame_of(page), "Check tracking")
+    wait_for_tab(frame_of(page), "Workflow status")
 
 
 def test_the_theme_is_airflows_and_follows_its_switch(login: Any, airflow: Any) -> None:
@@ -154,7 +154,7 @@ def test_a_link_is_followed_from_the_click_streams_to_its_place_and_to_its_click
 
 def test_several_deliveries_are_ticked_and_added_up(login: Any, airflow: Any) -> None:
     frame = open_tab(login(), airflow.url, "/deliveries")
-    add_up = frame.get_by_role("button", name="Add up the chosen ones")
+    add_up = frame.get_by_role("button", name="Combine selected")
     assert add_up.is_disabled()
     for name in ("Choose Soldes", "Choose Fidélité"):
         frame.get_by_role("checkbox", name=name).check()
@@ -172,7 +172,7 @@ def assert_added_up(frame: Any, airflow: Any, chosen: list[str]) -> None:
 
 def test_a_tick_outlives_the_page_of_the_list(login: Any, airflow: Any) -> None:
     frame = open_tab(login(), airflow.url, "/deliveries?size=10&sort=label&order=asc")
-    add_up = frame.get_by_role("button", name="Add up the chosen ones")
+    add_up = frame.get_by_role("button", name="Combine selected")
     first = frame.get_by_role("checkbox").first
     chosen = [first.get_attribute("value")]
     first.check()
@@ -195,9 +195,9 @@ def test_all_ticks_are_taken_back_at_once(login: Any, airflow: Any) -> None:
     frame = open_tab(login(), airflow.url, "/deliveries")
     box = frame.get_by_role("checkbox", name="Choose Soldes")
     box.check()
-    frame.get_by_role("button", name="Choose none").click()
+    frame.get_by_role("button", name="Clear selection").click()
     assert not box.is_checked()
-    assert frame.get_by_role("button", name="Choose none").is_hidden()
+    assert frame.get_by_role("button", name="Clear selection").is_hidden()
 
 
 def test_a_bounce_reason_opens_its_domains_and_back(login: Any, airflow: Any) -> None:

@@ -1,4 +1,4 @@
-"""Check tracking tells of late hours that are left aside, and of what nobody reads in the landing zone."""
+"""Workflow status tells of late hours that are left aside, and of what nobody reads in the landing zone."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def _refused(request: Request, error: Exception) -> Response:
             request,
             "trouble.html",
             503,
-            message="There is nothing to show yet: no hour has been published. Check tracking tells why.",
+            message="There is nothing to show yet: no hour has been published. Workflow status tells why.",
         )
     if isinstance(error, psycopg2.DataError):
         log.warning("A page of the Tracking tabs was asked with a value that Postgres cannot read.", exc_info=error)

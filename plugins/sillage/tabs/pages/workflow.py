@@ -1,4 +1,4 @@
-"""Check tracking: is the workflow on, how did it end, which hours are there, what was rejected, what did the checks say."""
+"""Workflow status: is the workflow on, how did it end, which hours are there, what was rejected, what did the checks say."""
 
 from __future__ import annotations
 
