@@ -6,7 +6,7 @@ import itertools
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -77,6 +77,27 @@ def warehouse_url(server: Server, reader_passwords: dict[str, str]) -> Iterator[
     finally:
         run_sql(server.url("postgres"), f"drop database if exists {name} with (force)")
         _taken.remove(name)
+
+
+@pytest.fixture
+def beginning(server: Server, warehouse_url: str) -> Callable[[str, Callable[[], object]], None]:
+    """A function that fills the warehouse by `fill`, or as the first test of `name` did: runs take seconds, a copy does not."""
+
+    def begin(name: str, fill: Callable[[], object]) -> None:
+        database, kept = warehouse_url.rpartition("/")[2], f"beginning_{name}"
+        if kept not in _taken:
+            fill()
+            run_sql(server.url("postgres"), f"create database {kept} template {database} owner {OWNER}")
+            _taken.add(kept)
+        else:
+            run_sql(
+                server.url("postgres"),
+                f"drop database {database} with (force)",
+                f"create database {database} template {kept} owner {OWNER}",
+            )
+            roles.grant_readers(warehouse_url)
+
+    return begin
 
 
 @pytest.fixture(scope="session")

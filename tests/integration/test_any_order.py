@@ -322,7 +322,7 @@ def assert_marts_are_the_oracles(url: str, zone: Path) -> None:
 
 # An example takes seconds, so a failing one is shown as it was found: add Phase.shrink to make it smaller (minutes).
 @settings(
-    max_examples=EXAMPLES or 8,
+    max_examples=EXAMPLES or 5,
     deadline=None,
     derandomize=not EXAMPLES,
     phases=[Phase.explicit, Phase.generate],

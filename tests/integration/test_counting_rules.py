@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import subprocess
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
@@ -38,13 +39,13 @@ def outdated(url: str) -> counting_rules.Outdated | None:
 
 
 @pytest.fixture
-def older(warehouse_url: str, tmp_path: Path) -> str:
+def older(warehouse_url: str, tmp_path: Path, beginning: Callable[[str, Callable[[], object]], None]) -> str:
     """A warehouse with two hours that rules 1 counted."""
     for index in range(2):
         write_file(
             tmp_path, "canonical", EIGHT + index * HOUR, "a.jsonl", [event("delivered", index), event("open", 30)]
         )
-    run_hours(warehouse_url, tmp_path, Window(EIGHT, EIGHT + 2 * HOUR))
+    beginning("older", lambda: run_hours(warehouse_url, tmp_path, Window(EIGHT, EIGHT + 2 * HOUR)))
     execute(warehouse_url, "update ops.run set counting_rules = 1")
     return warehouse_url
 

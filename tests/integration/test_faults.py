@@ -27,6 +27,7 @@ from sillage.warehouse import roles
 from sillage.window import HOUR, Window
 from support import faults
 from support.hours import mart, rows, write_file
+from support.proofs import part
 from support.reader import QUESTION, Reader
 
 pytestmark = pytest.mark.slow
@@ -103,13 +104,13 @@ class House:
     before: tuple[Any, ...] = ()
     after: tuple[Any, ...] = ()
     undisturbed: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    names: Iterator[str] = field(default_factory=lambda: itertools.cycle(f"faults_{number}" for number in range(4)))
+    names: Iterator[str] = field(default_factory=lambda: itertools.cycle(f"faults_{number}" for number in range(2)))
 
     def url(self, name: str, user: str = OWNER) -> str:
         return self.server.url(name, user, self.passwords[user])
 
     def settings(self, url: str) -> dict[str, str]:
-        return faults.environment(url, self.folder / "zone", self.folder / "dbt")
+        return faults.environment(url, self.folder / "zone", self.folder, self.folder / "dbt")
 
     def run(self, url: str, window: Window, run_id: str) -> None:
         process = faults.start(self.settings(url), run_id, window)
@@ -338,11 +339,10 @@ def at_home(house: House, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], No
     return settle
 
 
-# A case takes 8 s or more on 2 cores: every other point by default, all of them with SILLAGE_ALL_FAULTS=1.
-ALL_FAULTS = bool(os.environ.get("SILLAGE_ALL_FAULTS"))
+# A case takes 8 s or more on 2 cores: every third point by default, all of them with SILLAGE_PROOFS=all.
 
 
-@pytest.mark.parametrize("point", POINTS if ALL_FAULTS else POINTS[::2], ids=str)
+@pytest.mark.parametrize("point", part(POINTS, 3), ids=str)
 def test_a_run_that_is_killed_and_cleared_ends_as_if_nothing_had_happened(
     house: House, at_home: Callable[[str], None], point: Point
 ) -> None:
@@ -366,7 +366,7 @@ STOPS = [
 ]
 
 
-@pytest.mark.parametrize("point", [BY_NAME[name] for name in (STOPS if ALL_FAULTS else STOPS[::2])], ids=str)
+@pytest.mark.parametrize("point", [BY_NAME[name] for name in part(STOPS, 3)], ids=str)
 def test_a_stage_that_is_tried_again_after_the_server_stopped_ends_as_if_nothing_had_happened(
     house: House, at_home: Callable[[str], None], point: Point
 ) -> None:

@@ -208,7 +208,7 @@ def test_a_path_of_thousands_of_bytes_is_landed_and_known_again(lander: Lander, 
 def test_wrong_folders_are_told_in_the_log_and_the_journal_with_the_right_form(
     lander: Lander, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for name, value in faults.environment(lander.url, lander.zone, tmp_path / "dbt").items():
+    for name, value in faults.environment(lander.url, lander.zone, tmp_path).items():
         monkeypatch.setenv(name, value)
     for path in (
         "2026-1-5/9/a",

@@ -115,7 +115,7 @@ class Workflow:
 @pytest.fixture
 def workflow(server: Server, warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workflow]:
     """A workflow whose hour of eight is published."""
-    for name, value in faults.environment(warehouse_url, tmp_path / "zone", tmp_path / "dbt").items():
+    for name, value in faults.environment(warehouse_url, tmp_path / "zone", tmp_path).items():
         monkeypatch.setenv(name, value)
     made = Workflow(warehouse_url, server.url(warehouse_url.rpartition("/")[2]), tmp_path / "zone")
     made.put(EIGHT, "a")
@@ -279,7 +279,7 @@ def test_a_run_that_is_killed_while_it_holds_an_hour_back_ends_as_if_nothing_had
     poison(workflow, "build", tmp_path, monkeypatch)
     workflow.put(EIGHT, "late", url=POISON)
     workflow.put(NINE, "b")
-    settings = faults.environment(workflow.url, workflow.zone, tmp_path / "dbt")
+    settings = faults.environment(workflow.url, workflow.zone, tmp_path, tmp_path / "dbt")
     for table in ("ops.run_window", "ops.late_hour_fault"):
         event_of, condition = ("delete", "old.is_late") if table == "ops.run_window" else ("insert", "true")
         with faults.paused(workflow.url, table, event_of, condition) as is_reached:

@@ -1,11 +1,10 @@
 """Odd members in every record of every source, through all stages: no run stops, and every record is accounted for.
 
-Continuous integration takes a part; all of it: SILLAGE_FUZZ=all make test TESTS=tests/integration/test_odd_input.py (about 20 minutes).
+Continuous integration takes a part; all of it: SILLAGE_PROOFS=all make test TESTS=tests/integration/test_odd_input.py (about 20 minutes).
 """
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ from sillage.window import HOUR, Window
 from support.canonical import EIGHT
 from support.hours import rows, run_hours
 from support.odd_input import LONG, LONGEST, ODD, documents, line, odd_documents
+from support.proofs import ARE_WHOLE
 
 SOURCES = ("canonical", "catalog", "sendgrid", "ses")
-IS_WHOLE = os.environ.get("SILLAGE_FUZZ") == "all"
 
 
 def write(zone: Path, source: str, hour: datetime, found: list[dict[str, Any]]) -> int:
@@ -48,7 +47,7 @@ def assert_accounted(url: str, source: str, hour: datetime, least: int, are_repe
 def test_an_odd_member_never_stops_an_hour_and_every_record_is_accounted_for(
     warehouse_url: str, tmp_path: Path, source: str
 ) -> None:
-    written = write(tmp_path, source, EIGHT, list(odd_documents(source, ODD, 1.0 if IS_WHOLE else 0.15)))
+    written = write(tmp_path, source, EIGHT, list(odd_documents(source, ODD, 1.0 if ARE_WHOLE else 0.1)))
     assert written > 200
     run_hours(warehouse_url, tmp_path, Window(EIGHT, EIGHT + HOUR), is_checked=True)
     assert_accounted(warehouse_url, source, EIGHT, written)
@@ -62,10 +61,10 @@ def test_an_odd_member_never_stops_an_hour_and_every_record_is_accounted_for(
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_no_text_is_too_long_for_a_key(warehouse_url: str, tmp_path: Path, source: str) -> None:
-    values = LONG if IS_WHOLE else {name: text for name, text in LONG.items() if len(text) < 10_000}
+    values = LONG if ARE_WHOLE else {name: text for name, text in LONG.items() if len(text) < 10_000}
     found = list(odd_documents(source, values))
     # A megabyte in each member is a gigabyte: a part of them, always the same.
-    found += list(odd_documents(source, LONGEST, 1.0 if IS_WHOLE else 0.02))
+    found += list(odd_documents(source, LONGEST, 1.0 if ARE_WHOLE else 0.02))
     written = write(tmp_path, source, EIGHT, found)
     run_hours(warehouse_url, tmp_path, Window(EIGHT, EIGHT + HOUR), is_checked=True)
     assert_accounted(warehouse_url, source, EIGHT, written)

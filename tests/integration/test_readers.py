@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -14,13 +13,14 @@ import pytest
 from sillage import warehouse
 from sillage.quickstart.embedded_postgres import Server
 from sillage.window import HOUR, Window
+from support import proofs
 from support.hours import rows, run_hours, write_file
 from support.reader import Reader
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 HOURS = [START + number * HOUR for number in range(24)]
-# A run takes 4 s or more on 2 cores: the day in runs of three hours by default, hour by hour with SILLAGE_ALL_FAULTS=1.
-RUN_HOURS = 1 if os.environ.get("SILLAGE_ALL_FAULTS") else 3
+# A run takes 4 s or more on 2 cores: the day in runs of three hours by default, hour by hour with SILLAGE_PROOFS=all.
+RUN_HOURS = 1 if proofs.ARE_WHOLE else 3
 
 
 def events(hour: int, kind: str, count: int, **more: object) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -80,9 +81,11 @@ def execute(url: str, *statements: str) -> None:
 
 
 @pytest.fixture
-def published(warehouse_url: str, tmp_path: Path) -> dict[str, list[dict[str, Any]]]:
+def published(
+    warehouse_url: str, tmp_path: Path, beginning: Callable[[str, Callable[[], object]], None]
+) -> dict[str, list[dict[str, Any]]]:
     fill(tmp_path)
-    run_hours(warehouse_url, tmp_path, Window(HOURS[0].start, HOURS[1].end))
+    beginning("recompute", lambda: run_hours(warehouse_url, tmp_path, Window(HOURS[0].start, HOURS[1].end)))
     return marts(warehouse_url)
 
 

@@ -25,13 +25,13 @@ _processes.set_forkserver_preload(
 )
 
 
-def environment(url: str, zone: Path, target: Path) -> dict[str, str]:
-    """What a task of Airflow would find in its environment."""
+def environment(url: str, zone: Path, home: Path, target: Path | None = None) -> dict[str, str]:
+    """What a task of Airflow would find in its environment; `target` is dbt's folder, without it that of this process."""
     return {
         "SILLAGE_WAREHOUSE_URL": url,
         "SILLAGE_LANDING": str(zone),
-        "SILLAGE_HOME": str(target.parent),
-        "DBT_TARGET_PATH": str(target),
+        "SILLAGE_HOME": str(home),
+        "DBT_TARGET_PATH": str(target or os.environ["DBT_TARGET_PATH"]),
     }
 
 

@@ -34,11 +34,12 @@ def run_hours(
     late_hours: int = 48,
     force: bool = False,
     recompute: str | None = None,
+    allow_vanished: bool = False,
     is_checked: bool = False,
     before_publish: Callable[[], object] = lambda: None,
 ) -> dict[str, int]:
     """The stages of `window`, the checks only if `is_checked`: they take as long as all others. Returns what `publish` does."""
-    asked = pipeline.Run(f"test {next(_numbers)}", window, recompute, force)
+    asked = pipeline.Run(f"test {next(_numbers)}", window, recompute, force, allow_vanished)
     environment = {
         "SILLAGE_WAREHOUSE_URL": url,
         "SILLAGE_LANDING": str(zone),
