@@ -66,7 +66,7 @@ UNNAMED = bounced("m1", 4, "Permanent", "General", tags=False)
 RETOLD = bounced("m1", 4, "Permanent", "General", tags={"delivery_id": ["d"], "recipient_id": ["r7"]})
 
 
-# Orders of all kinds of events are proved by test_any_order.py too; these of one message, whole with SILLAGE_PROOFS=all.
+# Orders of all kinds of events are proved by test_any_order.py too; these of one message, whole with SILLAGE_TEST_PROOFS=all.
 @pytest.mark.parametrize("order", part(list(itertools.permutations(range(3))), 2), ids=str)
 def test_a_message_that_is_named_early_late_or_twice_counts_in_its_delivery(
     warehouse_url: str, tmp_path: Path, order: tuple[int, ...]

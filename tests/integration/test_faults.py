@@ -339,7 +339,7 @@ def at_home(house: House, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], No
     return settle
 
 
-# A case takes 8 s or more on 2 cores: every third point by default, all of them with SILLAGE_PROOFS=all.
+# A case takes 8 s or more on 2 cores: every third point by default, all of them with SILLAGE_TEST_PROOFS=all.
 
 
 @pytest.mark.parametrize("point", part(POINTS, 3), ids=str)

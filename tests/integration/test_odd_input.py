@@ -1,6 +1,8 @@
 """Odd members in every record of every source, through all stages: no run stops, and every record is accounted for.
 
-Continuous integration takes a part; all of it: SILLAGE_PROOFS=all make test TESTS=tests/integration/test_odd_input.py (about 20 minutes).
+A part of them by default; all of it, in about 20 minutes:
+
+    SILLAGE_TEST_PROOFS=all make test TESTS=tests/integration/test_odd_input.py
 """
 
 from __future__ import annotations

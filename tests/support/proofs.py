@@ -1,4 +1,4 @@
-"""How much of the slow proofs is run: a part, always the same one, unless SILLAGE_PROOFS=all asks for every case."""
+"""How much of the slow proofs is run: a part, always the same one, unless SILLAGE_TEST_PROOFS=all asks for every case."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TypeVar
 
-ARE_WHOLE = os.environ.get("SILLAGE_PROOFS") == "all"
+ARE_WHOLE = os.environ.get("SILLAGE_TEST_PROOFS") == "all"
 
 T = TypeVar("T")
 
