@@ -8,7 +8,7 @@ DBT := DBT_PROFILES_DIR=dbt_project DBT_PROJECT_DIR=dbt_project DBT_SEND_ANONYMO
 # What a shell holds for other Pythons.
 unexport PYTHONHOME PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS
 
-.PHONY: help up down status logs psql run airflow demo-data test bench lint screenshots format pins
+.PHONY: help up down status logs psql run try airflow demo-data test bench lint screenshots format pins
 # The commands share one home and one virtual environment.
 .NOTPARALLEL:
 
@@ -33,6 +33,10 @@ psql: .venv/.runtime ## SQL on the warehouse, also from standard input
 run: .venv/.runtime ## one window through the DAG: make run START=2026-01-01T00 END=2026-01-01T01 (VERBOSE=1: the whole log; ALLOW_VANISHED=1)
 	@test -n "$(START)" -a -n "$(END)" || { echo "Say which hours: make run START=2026-01-01T00 END=2026-01-01T01"; exit 2; }
 	@$(SILLAGE) run "$(START)" "$(END)" $(if $(filter-out 0,$(VERBOSE)),--verbose) $(if $(filter-out 0,$(ALLOW_VANISHED)),--allow-vanished)
+
+try: .venv/.runtime ## what one file of a source comes to: make try SOURCE=sendgrid FILE=events.json
+	@test -n "$(SOURCE)" -a -n "$(FILE)" || { echo "Say which file, and whose: make try SOURCE=sendgrid FILE=events.json"; exit 2; }
+	@$(SILLAGE) try "$(SOURCE)" "$(FILE)"
 
 airflow: .venv/.runtime ## Airflow's own command line: make airflow CMD="dags list-runs tracking"
 	@$(SILLAGE) airflow $(CMD)

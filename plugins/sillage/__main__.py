@@ -8,9 +8,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from . import settings as settings_module
-from .quickstart import demonstration, environment, preparation, processes, runs, state, statistics, supervisor
+from .quickstart import demonstration, environment, preparation, processes, runs, state, statistics, supervisor, trial
 from .quickstart.airflow_api import ApiError, NoAnswerError
 from .quickstart.credentials import UI_USER
 from .quickstart.embedded_postgres import ServerError, binaries, is_port_free
@@ -32,6 +33,7 @@ EXPECTED = (
     processes.ProcessError,
     demonstration.DemonstrationError,
     runs.RunError,
+    trial.TrialError,
 )
 INTERRUPTED = 130
 NOTHING_STARTED = "Nothing was ever started here: `make up` starts everything."
@@ -51,6 +53,9 @@ def main() -> int:
             command.add_argument(
                 "--allow-vanished", action="store_true", help="go on if most files of a published hour are gone"
             )
+        if name == "try":
+            command.add_argument("source", help="whose file it is, like sendgrid")
+            command.add_argument("file", type=Path, help="the file, as the provider delivered it")
         if name == "logs":
             command.add_argument("--follow", action="store_true")
         if name == "airflow":
@@ -191,6 +196,12 @@ def run(chosen: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def try_file(chosen: Settings, arguments: argparse.Namespace) -> int:
+    """Show what one file of a source comes to, in a warehouse that is thrown away afterwards."""
+    print(trial.run(arguments.source, arguments.file.absolute()))
+    return 0
+
+
 def airflow(chosen: Settings, arguments: argparse.Namespace) -> int:
     """Airflow's own command line, on the Airflow that `make up` starts."""
     with only_one(chosen):
@@ -219,6 +230,7 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "logs": logs,
     "psql": psql,
     "run": run,
+    "try": try_file,
     "airflow": airflow,
     "demo-data": demo_data,
 }

@@ -25,7 +25,7 @@ from sillage.sources import registry
 from sillage.warehouse import connect, transaction
 from sillage.window import Window
 
-PLUGINS = Path(landing.__file__).parents[1]
+PLUGINS = Path(landing.__file__).parents[2]
 HOUR = Window.parse("2026-01-01T05", "2026-01-01T06")
 TIME = 1767243600  # 2026-01-01T05:00:00Z
 GOOD = b'{"event":"open","timestamp":%d,"n":%d}\n'
@@ -332,7 +332,8 @@ def test_a_bomb_of_ten_gigabytes_is_rejected_in_bounded_time_and_memory(
 MEASURE = """
     import json, resource, sys, time
     from pathlib import Path
-    from sillage import landing, user_agents
+    from sillage import landing
+    from sillage.landing import user_agents
     from sillage.window import Window
 
     def peak():

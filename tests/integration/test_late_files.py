@@ -226,7 +226,7 @@ def test_wrong_folders_are_told_in_the_log_and_the_journal_with_the_right_form(
         cursor.execute("update ops.writer set run_id = 'told'")
         journal.begin_run(cursor, "told", Window(NINE, TEN))
     with caplog.at_level("INFO"):
-        pipeline.land("told", Window(NINE, TEN))
+        pipeline.land(pipeline.Run("told", Window(NINE, TEN)))
     (entry,) = rows(
         lander.url,
         "select message, counts from ops.journal where run_id = 'told' and stage = 'land' and state = 'succeeded'",

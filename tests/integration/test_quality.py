@@ -318,7 +318,7 @@ print(peak(10), peak(300_000))
 def test_the_rows_that_are_checked_stay_in_the_warehouse(house: str) -> None:
     run = subprocess.run(
         [sys.executable, "-c", WIDE, house],
-        env={**os.environ, "PYTHONPATH": str(Path(validation.__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(validation.__file__).parents[2])},
         capture_output=True,
         text=True,
         check=False,

@@ -32,7 +32,17 @@ ARROWS: dict[str, set[str]] = {
     "airflow_turn": {"pipeline", "runs", "warehouse"},
     "tabs": {"runs", "warehouse", "settings", "privacy"},
     "demo": {"window"},
-    "quickstart": {"runs", "transform", "warehouse", "settings", "window"},
+    "quickstart": {
+        "pipeline",
+        "landing",
+        "sources",
+        "quality",
+        "transform",
+        "runs",
+        "warehouse",
+        "settings",
+        "window",
+    },
     "__main__": {"quickstart", "settings", "warehouse", "window"},
 }
 # Who may speak to Postgres.
