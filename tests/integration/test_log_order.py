@@ -11,6 +11,7 @@ from sillage import warehouse
 from sillage.tabs.queries import audience, logs
 from sillage.tabs.queries.log_order import ORDERS
 from sillage.tabs.queries.reader import Reader
+from sillage.warehouse import migration
 from support.tabs_house import HOSTILE_ID, House
 
 pytestmark = pytest.mark.slow
@@ -149,7 +150,7 @@ def test_a_warehouse_that_was_there_before_gets_the_indexes_that_a_new_one_has(h
         " where indrelid = 'intermediate.int_events'::regclass order by 1"
     )
     made = house.rows(statement)
-    migration = (warehouse.MIGRATIONS / "0011_index_logs.sql").read_text(encoding="utf-8")
+    statements = (migration.MIGRATIONS / "0011_index_logs.sql").read_text(encoding="utf-8")
     with warehouse.connect(house.owner_url) as connection:
         with connection.cursor() as cursor:
             for row in house.rows(
@@ -157,7 +158,7 @@ def test_a_warehouse_that_was_there_before_gets_the_indexes_that_a_new_one_has(h
                 " and indpred is not null and pg_get_indexdef(indexrelid) like '%%occurred_at) WHERE%%'"
             ):
                 cursor.execute(f"drop index {row.name}")
-            cursor.execute(migration)
+            cursor.execute(statements)
             cursor.execute(statement)
             assert cursor.fetchall() == made
         connection.rollback()

@@ -15,6 +15,7 @@ import yaml
 
 from sillage import privacy, quality, settings, warehouse
 from sillage.quality import data_docs, suites, validation
+from sillage.quality.boundary import describe
 from sillage.runs import journal, turn
 from sillage.window import Window
 
@@ -80,7 +81,7 @@ def test_a_sound_run_passes_every_rule_and_each_outcome_is_recorded(
 ) -> None:
     report = quality.check(house, RUN, boundary, options)
 
-    assert [quality.describe(report, item) for item in report.findings if not item.is_success] == []
+    assert [describe(report, item) for item in report.findings if not item.is_success] == []
     expected = sum(len(asset.rules) for asset in suites.load(quality.EXPECTATIONS, boundary))
     assert rows_of(house, "select count(*), bool_and(is_success) from ops.quality_result") == [(expected, True)]
     assert all(item.element_count for item in report.findings), "a rule that saw no row proves nothing here"
