@@ -171,4 +171,6 @@ def odd_documents(source: str, values: dict[str, Any], share: float = 1.0) -> It
                     for name in ("event_id", "sg_event_id"):
                         if name in odd and path != (name,):
                             odd[name] = f"odd-{chance.random()}"
+                    if isinstance(odd.get("mail"), dict) and path != ("mail", "messageId"):
+                        odd["mail"]["messageId"] = f"odd-{chance.random()}"
                     yield odd
