@@ -19,7 +19,7 @@ EXPECTED = {
 }
 SECTIONS = ("### Purpose", "### Window", "### If it fails", "### Backfill", "### Owner")
 # Great Expectations costs 10 s of CPU and dbt 3 s: every task parses its DAG file before it begins.
-EXPENSIVE = ("great_expectations", "dbt", "pandas", "cosmos.dbt", "fastapi")
+EXPENSIVE = ("great_expectations", "dbt", "pandas", "fastapi")
 LISTING = """
 import sys
 import airflow.sdk

@@ -12,7 +12,7 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGE = CHECKOUT / "plugins" / "sillage"
-HEAVY = ("airflow", "great_expectations", "dbt", "cosmos", "pandas")
+HEAVY = ("airflow", "great_expectations", "dbt", "pandas")
 # The one module of the package that is an Airflow operator: only DAG files import it.
 OPERATOR = "airflow_turn"
 # A room is a folder of the package, or a module beside them. What is not in this table is not allowed.
