@@ -43,7 +43,7 @@ with DAG("report", schedule=[Asset("marts.delivery_statistics")]):
     read()
 """
 # The scheduler's own loop, a few times round: it makes the run of the DAG that waits, whose tasks nobody needs here.
-SCHEDULE = ["scheduler", "--num-runs", "3", "--skip-serve-logs"]
+SCHEDULE = ["scheduler", "--num-runs", "2", "--skip-serve-logs"]
 OPEN_TABS = """
 import sys
 from airflow.api_fastapi.main import app
@@ -80,7 +80,7 @@ class Team:
 
 def run(command: list[str], environment: dict[str, str], folder: Path) -> str:
     done = subprocess.run(
-        command, env=environment, cwd=folder, capture_output=True, text=True, timeout=280, check=False
+        command, env=environment, cwd=folder, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout + done.stderr
@@ -91,7 +91,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout; skips where the build system cannot be fetched."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(CHECKOUT)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode and re.search(r"No matching distribution|Max retries|Could not find a version", done.stderr):
         pytest.skip("the package index, from which hatchling comes, cannot be reached")
     assert done.returncode == 0, done.stderr
@@ -133,12 +133,12 @@ def team(
     airflow = [str(python), "-m", "airflow"]
     run([*airflow, "db", "migrate"], environment, folder)
     host = server.url(database).rpartition("@")[2]
-    for name, login in {
-        "sillage_warehouse": f"{owner}:p%40ss%2Fw%3Ard",
-        "sillage_tabs": f"tabs_reader:{reader_passwords['tabs_reader']}",
-    }.items():
-        run([*airflow, "connections", "add", name, "--conn-uri", f"postgres://{login}@{host}"], environment, folder)
-    run([*airflow, "variables", "set", "SILLAGE_LANDING", str(folder / "landing")], environment, folder)
+    # Each call of Airflow's command costs seconds: one connection stands in its database, the other, and the Variable, in the
+    # environment, which is a secrets backend too.
+    environment["AIRFLOW_CONN_SILLAGE_TABS"] = f"postgres://tabs_reader:{reader_passwords['tabs_reader']}@{host}"
+    environment["AIRFLOW_VAR_SILLAGE_LANDING"] = str(folder / "landing")
+    uri = f"postgres://{owner}:p%40ss%2Fw%3Ard@{host}"
+    run([*airflow, "connections", "add", "sillage_warehouse", "--conn-uri", uri], environment, folder)
     said = run(
         [str(python.parent / "sillage"), "init"],
         {**environment, "SILLAGE_ADMIN_URL": server.url("postgres")},
