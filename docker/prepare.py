@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sillage import settings, transform, warehouse
-from sillage.quickstart.preparation import PreparationError, ensure_database
 from sillage.warehouse import roles
+from sillage.warehouse.database import ensure_database
 
 SECRETS = Path("/run/secrets")
 ADMIN_URL = "postgresql://postgres@postgres:5432/postgres"
@@ -45,7 +45,7 @@ def main() -> int:
         say(f"The DAG is drawn from {transform.parse(settings.load().warehouse_url)}.")
         subprocess.run(["airflow", "db", "migrate"], check=True)
         prepare_logins()
-    except (PreparationError, warehouse.WarehouseError, transform.ModelError, settings.SettingError, OSError) as error:
+    except (warehouse.WarehouseError, transform.ModelError, settings.SettingError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except subprocess.CalledProcessError:

@@ -1,4 +1,4 @@
-"""`python -m sillage <command>`: what the Makefile's targets call."""
+"""`sillage <command>`, or `python -m sillage <command>`: what the Makefile's targets call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from . import __version__, installation
 from . import settings as settings_module
+from .airflow_settings import UnusableConnectionError
 from .quickstart import demonstration, environment, preparation, processes, runs, state, statistics, supervisor, trial
 from .quickstart.airflow_api import ApiError, NoAnswerError
 from .quickstart.credentials import UI_USER
@@ -18,6 +20,7 @@ from .quickstart.embedded_postgres import ServerError, binaries, is_port_free
 from .quickstart.home import PRIVATE_UMASK, HomeError, only_one, was_started
 from .quickstart.terminal import complain, say, shown
 from .settings import SettingError, Settings
+from .transform import ModelError
 from .warehouse.connection import WarehouseError, dbt_environment
 from .window import Window, WindowError
 
@@ -25,6 +28,8 @@ EXPECTED = (
     SettingError,
     WindowError,
     WarehouseError,
+    ModelError,
+    UnusableConnectionError,
     ServerError,
     ApiError,
     NoAnswerError,
@@ -42,6 +47,7 @@ NOTHING_STARTED = "Nothing was ever started here: `make up` starts everything."
 def main() -> int:
     """Run the command of the command line and give its exit code."""
     parser = argparse.ArgumentParser(prog="sillage", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"Sillage {__version__}")
     commands = parser.add_subparsers(required=True)
     for name, action in COMMANDS.items():
         command = commands.add_parser(name, help=action.__doc__)
@@ -58,12 +64,18 @@ def main() -> int:
             command.add_argument("file", type=Path, help="the file, as the provider delivered it")
         if name == "logs":
             command.add_argument("--follow", action="store_true")
+        if name == "init":
+            command.add_argument(
+                "--admin-url", help="an administrator's login for the server (default: SILLAGE_ADMIN_URL)"
+            )
         if name == "airflow":
             command.add_argument("words", nargs=argparse.REMAINDER, help="a command of Airflow's, like `dags list`")
     arguments = parser.parse_args()
     try:
         chosen = settings_module.load()
-        _make_surroundings_ours(chosen)
+        # `init` works for an Airflow that is there, whose environment it needs as it is.
+        if arguments.action is not init:
+            _make_surroundings_ours(chosen)
         return int(arguments.action(chosen, arguments) or 0)
     except EXPECTED as error:
         complain(str(error))
@@ -211,6 +223,13 @@ def airflow(chosen: Settings, arguments: argparse.Namespace) -> int:
     os.execve(program, [program, *arguments.words], surroundings)  # noqa: S606
 
 
+def init(chosen: Settings, arguments: argparse.Namespace) -> int:
+    """Prepare a Postgres for an Airflow that is there: roles, migrations, the list of dbt models."""
+    for sentence in installation.prepare(chosen, arguments.admin_url or chosen.admin_url):
+        say(sentence)
+    return 0
+
+
 def demo_data(chosen: Settings, _: argparse.Namespace) -> int:
     """Make the demo's landing zone where it is not there yet."""
     if has_own_landing(chosen):
@@ -232,6 +251,7 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "run": run,
     "try": try_file,
     "airflow": airflow,
+    "init": init,
     "demo-data": demo_data,
 }
 

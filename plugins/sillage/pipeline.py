@@ -21,7 +21,7 @@ from .privacy import hide_addresses
 from .runs import counting_rules, journal, turn
 from .transform import verdict_rules
 from .upkeep import erasure, retention
-from .window import Window, WindowError
+from .window import Window, WindowError, label
 
 log = logging.getLogger(__name__)
 
@@ -242,6 +242,13 @@ def publish(run_id: str) -> dict[str, int]:
     return counts
 
 
+def news_of(run_id: str, counts: Mapping[str, int]) -> dict[str, Any]:
+    """What to tell those who wait for the marts: the windows that `run_id` published, late hours included, and its `counts`."""
+    with _entry() as cursor:
+        windows = journal.windows_of(cursor, run_id)
+    return {"windows": [[label(window.start), label(window.end)] for window in windows], **counts}
+
+
 def end(run_id: str) -> None:
     """Give the writer's turn back, however the run ended; a run that did not publish is noted as failed."""
     with _entry() as cursor:
@@ -277,7 +284,8 @@ def warehouse_url() -> str:
     url = settings.load().warehouse_url
     if not url:
         raise settings.SettingError(
-            "SILLAGE_WAREHOUSE_URL is not set: start Airflow with `make up`, or set the URL of your Postgres."
+            "There is no warehouse: start Airflow with `make up`, or make the Airflow connection sillage_warehouse, or set"
+            " SILLAGE_WAREHOUSE_URL to the URL of your Postgres."
         )
     return url
 

@@ -1,13 +1,21 @@
-"""What an operator can set: from the environment, else from `.env`, else the default. Documented once, in `.env.example`."""
+"""What an operator can set: from the environment, else from `.env`, else from Airflow, else the default.
+
+Documented once, in `.env.example`.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from . import airflow_settings
+
+PACKAGE = Path(__file__).resolve().parent
+# Where the package stands in a checkout of the repository. An installed one has all that it needs inside the package.
+CHECKOUT = PACKAGE.parents[1]
 HOURS_A_DAY = 24
 
 
@@ -30,20 +38,47 @@ class Settings:
     tracking_days: int = 360
     rejected_days: int = 90
     tabs_url: str = ""  # the warehouse as the read-only role tabs_reader
+    admin_url: str = ""  # an administrator's login, for `sillage init`
 
     @property
     def dbt_project(self) -> Path:
         """The dbt project's folder."""
-        return CHECKOUT / "dbt_project"
+        return resource("dbt_project")
+
+
+class _Surroundings:
+    """What surrounds this process: its environment over the checkout's `.env`, else the Airflow that runs it."""
+
+    def __init__(self) -> None:
+        self._near = {**({} if is_installed() else _dotenv(CHECKOUT / ".env")), **os.environ}
+
+    def get(self, name: str) -> str | None:
+        """The value of `name`; a variable that is set, even to nothing, goes before Airflow's."""
+        if name in self._near:
+            return self._near[name]
+        try:
+            return airflow_settings.get(name)
+        except airflow_settings.UnusableConnectionError as error:
+            raise SettingError(str(error)) from None
+
+
+def is_installed() -> bool:
+    """Whether the package was installed from a wheel, and does not stand in a checkout."""
+    return (PACKAGE / "dbt_project").is_dir()
+
+
+def resource(name: str) -> Path:
+    """The folder `name` (dbt_project, expectations or dags): in the package, where a wheel has it, else in the checkout."""
+    return (PACKAGE if is_installed() else CHECKOUT) / name
 
 
 def load(environment: dict[str, str] | None = None) -> Settings:
-    """Settings from `environment` (default: the process's, over those of the checkout's `.env`).
+    """Settings from `environment` (default: the process's, over those of the checkout's `.env`, over Airflow's).
 
     Raises SettingError with one sentence where a value cannot be used.
     """
-    given = environment if environment is not None else {**_dotenv(CHECKOUT / ".env"), **os.environ}
-    home = Path(given.get("SILLAGE_HOME") or CHECKOUT / ".sillage").expanduser().absolute()
+    given = environment if environment is not None else _Surroundings()
+    home = home_folder(given)
     chosen = Settings(
         home=home,
         landing=given.get("SILLAGE_LANDING") or str(home / "landing"),
@@ -59,6 +94,7 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         raw_days=_whole("SILLAGE_RAW_DAYS", given.get("SILLAGE_RAW_DAYS"), 30, 3, 36500),
         tracking_days=_whole("SILLAGE_TRACKING_DAYS", given.get("SILLAGE_TRACKING_DAYS"), 360, 3, 36500),
         rejected_days=_whole("SILLAGE_REJECTED_DAYS", given.get("SILLAGE_REJECTED_DAYS"), 90, 1, 36500),
+        admin_url=given.get("SILLAGE_ADMIN_URL") or "",
         tabs_url=_with_password(given.get("SILLAGE_TABS_URL") or "", given.get("SILLAGE_TABS_PASSWORD_FILE")),
     )
     # An hour whose raw records were dropped can only be read again whole, so a late file must not lead back to one.
@@ -69,6 +105,13 @@ def load(environment: dict[str, str] | None = None) -> Settings:
             f" at least {-(-chosen.late_hours // HOURS_A_DAY)} days."
         )
     return chosen
+
+
+def home_folder(environment: Mapping[str, str] | _Surroundings | None = None) -> Path:
+    """SILLAGE_HOME, which is of the machine and never asked of Airflow; an installed package keeps its state beside Airflow's."""
+    given = environment if environment is not None else _Surroundings()
+    default = Path(given.get("AIRFLOW_HOME") or "~/airflow", "sillage") if is_installed() else CHECKOUT / ".sillage"
+    return Path(given.get("SILLAGE_HOME") or default).expanduser().absolute()
 
 
 def with_password(url: str, file: Path) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pendulum
 import psycopg2
 import pytest
+import yaml
 from airflow.sdk.definitions.retry_policy import RetryAction
 
 from sillage import quality, transform, warehouse
@@ -15,6 +17,7 @@ from sillage.pipeline import StageError, window_of
 from sillage.window import WindowError
 
 STAGES = ("land.land", "check_raw.check_raw", "transform.build", "check_marts.check_marts", "publish.publish")
+CHECKOUT = Path(__file__).resolve().parents[2]
 HOUR = datetime(2026, 1, 1, 5, tzinfo=UTC)
 
 
@@ -69,6 +72,13 @@ def test_the_stages_stand_in_a_row_between_turn_and_end(tracking) -> None:
     assert not tracking.get_task("end").on_failure_fail_dagrun
     for before, after in zip(("turn", *STAGES), STAGES, strict=False):
         assert before in tracking.get_task(after).upstream_task_ids
+
+
+def test_publishing_emits_an_asset_of_every_mart_by_its_name(tracking) -> None:
+    contracts = CHECKOUT / "dbt_project" / "models" / "marts" / "_marts__models.yml"
+    marts = {model["name"] for model in yaml.safe_load(contracts.read_text(encoding="utf-8"))["models"]}
+    assert {asset.name for asset in tracking.get_task("publish.publish").outlets} == {f"marts.{name}" for name in marts}
+    assert [task.task_id for task in tracking.tasks if task.outlets] == ["publish.publish"]
 
 
 def test_every_model_has_a_task_which_stands_after_the_models_it_reads(tracking, target_path) -> None:

@@ -18,7 +18,7 @@ from ..window import Window
 from . import data_docs, suites, validation
 from .validation import Finding
 
-EXPECTATIONS = settings.CHECKOUT / "expectations"
+EXPECTATIONS = settings.resource("expectations")
 log = logging.getLogger(__name__)
 
 

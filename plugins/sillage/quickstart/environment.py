@@ -9,7 +9,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..settings import CHECKOUT, Settings
+from ..settings import CHECKOUT, PACKAGE, Settings, is_installed, resource
 from .credentials import UI_USER, Credentials
 
 # Each worker of the LocalExecutor keeps 150 MB and a task wants about one core: two work while two wait on the database.
@@ -17,7 +17,6 @@ PARALLEL_TASKS = 4
 
 SILENT = {
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-    "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "False",
     "GX_ANALYTICS_ENABLED": "False",
     "DO_NOT_TRACK": "1",
@@ -36,7 +35,7 @@ def forget_others(environment: MutableMapping[str, str]) -> list[str]:
     foreign = [name for name in environment if FOREIGN.match(name) and not MEANT_FOR_US.match(name)]
     for name in foreign:
         del environment[name]
-    environment["PYTHONPATH"] = str(CHECKOUT / "plugins")
+    environment["PYTHONPATH"] = str(PACKAGE.parent)
     return foreign
 
 
@@ -55,7 +54,7 @@ def build(settings: Settings, credentials: Credentials, warehouse_url: str, meta
     home, address = settings.home, f"http://127.0.0.1:{settings.port}"
     ours = {
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "/usr/bin:/bin"))),
-        "PYTHONPATH": str(CHECKOUT / "plugins"),
+        "PYTHONPATH": str(PACKAGE.parent),
         "TZ": "UTC",
         # Tasks report to the API server of this machine, which no proxy can reach.
         **dict.fromkeys(
@@ -65,14 +64,22 @@ def build(settings: Settings, credentials: Credentials, warehouse_url: str, meta
         "SILLAGE_LANDING": settings.landing,
         "SILLAGE_WAREHOUSE_URL": warehouse_url,
         "SILLAGE_PORT": str(settings.port),
+        # All of them, so that no task asks Airflow for one that was left at its default.
+        "SILLAGE_LATE_HOURS": str(settings.late_hours),
+        "SILLAGE_REJECTED_SHARE_LIMIT": str(settings.rejected_share_limit),
+        "SILLAGE_REJECTED_COUNT_LIMIT": str(settings.rejected_count_limit),
+        "SILLAGE_RAW_DAYS": str(settings.raw_days),
+        "SILLAGE_TRACKING_DAYS": str(settings.tracking_days),
+        "SILLAGE_REJECTED_DAYS": str(settings.rejected_days),
         "SILLAGE_TABS_URL": reader_url(warehouse_url, "tabs_reader", credentials.readers["tabs_reader"]),
         "DBT_PROJECT_DIR": str(settings.dbt_project),
         "DBT_PROFILES_DIR": str(settings.dbt_project),
         "DBT_TARGET_PATH": str(manifest(settings).parent),
         "DBT_LOG_PATH": str(home / "logs" / "dbt"),
         "AIRFLOW_HOME": str(home / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(resource("dags")),
+        # An installed package registers the tabs by its entry point.
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(home / "airflow" / "plugins" if is_installed() else CHECKOUT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": str(PARALLEL_TASKS),

@@ -9,18 +9,14 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import psycopg2
-from psycopg2 import errors, sql
-
 from .. import transform, warehouse
 from ..settings import Settings
-from ..warehouse import roles
+from ..warehouse import database, roles
 from . import environment
 from .credentials import Credentials, load
 from .embedded_postgres import Server, home_of, is_port_free
@@ -164,13 +160,13 @@ def _open_embedded(server: Server, credentials: Credentials, metadata: str, say:
     if server.start():
         say(f"Postgres runs on 127.0.0.1:{server.port}.")
     admin_url = server.url("postgres")
-    if _is_there(admin_url, "sillage"):
+    if database.exists(admin_url, "sillage"):
         # Before anything is changed in it.
         warehouse.assert_not_newer(server.url("sillage"))
     passwords = {OWNER: credentials.warehouse_owner, "airflow": credentials.metadata_owner, **credentials.readers}
     roles.bootstrap_roles(admin_url, passwords)
-    ensure_database(admin_url, "sillage", OWNER)
-    ensure_database(admin_url, metadata, "airflow")
+    database.ensure_database(admin_url, "sillage", OWNER)
+    database.ensure_database(admin_url, metadata, "airflow")
     return (
         server.url("sillage", OWNER, credentials.warehouse_owner),
         _for_airflow(server.url(metadata, "airflow", credentials.metadata_owner)),
@@ -186,34 +182,17 @@ def _open_external(url: str, credentials: Credentials, metadata: str) -> tuple[s
         return url, given
     parts = urlsplit(url)
     name = f"{parts.path.lstrip('/')}_{metadata}"
-    ensure_database(url, name, unquote(parts.username or ""))
+    try:
+        database.ensure_database(url, name, unquote(parts.username or ""))
+    except warehouse.WarehouseError as error:
+        raise PreparationError(
+            f"{error} It is for Airflow's metadata; AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names one that exists."
+        ) from error
     return url, _for_airflow(parts._replace(path=f"/{name}").geturl())
 
 
 def _for_airflow(url: str) -> str:
     return "postgresql+psycopg2://" + url.split("://", 1)[1]
-
-
-def _is_there(admin_url: str, name: str) -> bool:
-    with warehouse.connect(admin_url) as connection, warehouse.transaction(connection) as cursor:
-        cursor.execute("select 1 from pg_database where datname = %s", (name,))
-        return cursor.fetchone() is not None
-
-
-def ensure_database(admin_url: str, name: str, owner: str) -> None:
-    """Make the database `name` of `owner`, closed to everyone else, where it is not there. Raises PreparationError."""
-    if _is_there(admin_url, name):
-        return
-    with closing(psycopg2.connect(admin_url)) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
-        try:
-            cursor.execute(sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(owner)))
-        except errors.InsufficientPrivilege as error:
-            raise PreparationError(
-                f"The user of SILLAGE_WAREHOUSE_URL may not create the database {name} for Airflow's metadata: create it, or"
-                " set AIRFLOW__DATABASE__SQL_ALCHEMY_CONN to one that exists."
-            ) from error
-        cursor.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
 
 
 def _parse_dbt_project(house: House, say: Say) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from ..settings import CHECKOUT
+from ..settings import CHECKOUT, PACKAGE, is_installed, resource
 from .environment import tool
 
 # Stopped in this order: the api-server last, because tasks report their end to it. Without the log servers, which would
@@ -69,7 +69,7 @@ def spawn(
         process = subprocess.Popen(
             command,
             env={**environment, MARK: str(home)},
-            cwd=CHECKOUT,
+            cwd=home if is_installed() else CHECKOUT,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -181,8 +181,8 @@ def fingerprint_of(environment: Mapping[str, str]) -> str:
     }
     code = [
         (str(path), path.stat().st_size, path.stat().st_mtime_ns)
-        for folder in ("plugins", "dags", "expectations")
-        for path in sorted((CHECKOUT / folder).rglob("*"))
+        for folder in (PACKAGE, resource("dags"), resource("expectations"))
+        for path in sorted(folder.rglob("*"))
         if path.is_file() and path.suffix != ".pyc"
     ]
     return hashlib.sha256(json.dumps([ours, code], sort_keys=True).encode()).hexdigest()

@@ -9,7 +9,7 @@ from datetime import datetime
 from psycopg2.extensions import cursor as Cursor
 
 from ..privacy import hide_addresses
-from ..window import Window
+from ..window import HOUR, Window
 from . import counting_rules
 
 EVERYTHING = "all"
@@ -41,6 +41,16 @@ def set_run_windows(cursor: Cursor, run_id: str, asked: Window, late_hours: Iter
     rows = [(run_id, hour.start, False) for hour in asked.hours()]
     rows += [(run_id, start, True) for start in late_hours]
     cursor.executemany("insert into ops.run_window (run_id, window_start, is_late) values (%s, %s, %s)", rows)
+
+
+def windows_of(cursor: Cursor, run_id: str) -> list[Window]:
+    """The hours that `run_id` takes, late ones included, oldest first; hours in a row are one window."""
+    cursor.execute("select window_start from ops.run_window where run_id = %s order by window_start", (run_id,))
+    found: list[Window] = []
+    for (start,) in cursor.fetchall():
+        begins = found.pop().start if found and found[-1].end == start else start
+        found.append(Window(begins, start + HOUR))
+    return found
 
 
 def note_late_hour_fault(cursor: Cursor, run_id: str, hour: datetime, stage: str, message: str) -> None:

@@ -15,9 +15,11 @@ from typing import Any
 
 import yaml
 
+from .. import settings
+
 LANGUAGES = ("en", "fr")
 WORDS = Path(__file__).with_name("words")
-DEFINITIONS = Path(__file__).resolve().parents[3] / "dbt_project" / "models" / "marts" / "_marts__docs.md"
+DEFINITIONS = settings.resource("dbt_project") / "models" / "marts" / "_marts__docs.md"
 # French groups digits with a narrow no-break space and puts one before the percent sign.
 NARROW = "\u202f"
 _KEY = re.compile(r"^[a-z]+\.\w+$")

@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from .. import __version__
 from . import guard
 from .curves import moment_label
 from .language import Speech, preferred
@@ -77,6 +78,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     root = request.scope.get("root_path", "").rstrip("/")
     ours = {
         "here": request.url.path,
+        "version": __version__,
         "link": lambda path, **query: address(root, path, query),
         "change": lambda **query: changed(request, root, query),
         "query": {key: request.query_params.getlist(key) for key in request.query_params},

@@ -31,7 +31,7 @@ class ModelError(RuntimeError):
 
 def target_path() -> Path:
     """The folder of dbt's own files: DBT_TARGET_PATH, else `dbt` in SILLAGE_HOME."""
-    return Path(os.environ.get("DBT_TARGET_PATH") or settings.load().home / "dbt")
+    return Path(os.environ.get("DBT_TARGET_PATH") or settings.home_folder() / "dbt")
 
 
 def invoke(url: str, arguments: list[str], callback: Callable[[Any], None]) -> Any:
@@ -42,10 +42,12 @@ def invoke(url: str, arguments: list[str], callback: Callable[[Any], None]) -> A
     from dbt.cli.main import dbtRunner
 
     os.environ.update(warehouse.dbt_environment(url))
-    project = str(settings.load().dbt_project)
+    project = str(settings.resource("dbt_project"))
+    # Else dbt makes a folder for its log within the project, which an installed package does not own.
+    logs = os.environ.get("DBT_LOG_PATH") or str(settings.home_folder() / "logs" / "dbt")
     quiet = ["--log-level", "none", "--log-level-file", "none", "--no-send-anonymous-usage-stats", "--no-version-check"]
     return dbtRunner(callbacks=[callback]).invoke(
-        [*quiet, *arguments, "--project-dir", project, "--profiles-dir", project]
+        [*quiet, "--log-path", logs, *arguments, "--project-dir", project, "--profiles-dir", project]
     )
 
 
@@ -55,10 +57,11 @@ class ManifestError(RuntimeError):
 
 @dataclass(frozen=True)
 class Model:
-    """A dbt model: its `name`, and the names of the models it reads."""
+    """A dbt model: its `name`, the names of the models it reads, and the `schema` of its table."""
 
     name: str
     reads: tuple[str, ...]
+    schema: str
 
 
 def listed(manifest: Path) -> list[Model]:
@@ -66,10 +69,14 @@ def listed(manifest: Path) -> list[Model]:
     try:
         nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
     except FileNotFoundError:
-        raise ManifestError(f"There is no list of dbt models at {manifest}: run `make up`, which writes it.") from None
+        raise ManifestError(
+            f"There is no list of dbt models at {manifest}: run `make up`, or `sillage init` beside an Airflow of your own:"
+            " both write it."
+        ) from None
     except (OSError, ValueError, KeyError) as error:
         raise ManifestError(
-            f"The list of dbt models at {manifest} cannot be read ({error}): run `make up` to write it anew."
+            f"The list of dbt models at {manifest} cannot be read ({error}): run `make up` or `sillage init` to write it"
+            " anew."
         ) from None
     kept = {
         key: node
@@ -79,7 +86,11 @@ def listed(manifest: Path) -> list[Model]:
         and node["config"]["enabled"]
     }
     models = [
-        Model(node["name"], tuple(sorted({kept[key]["name"] for key in node["depends_on"]["nodes"] if key in kept})))
+        Model(
+            node["name"],
+            tuple(sorted({kept[key]["name"] for key in node["depends_on"]["nodes"] if key in kept})),
+            node["schema"],
+        )
         for node in kept.values()
     ]
     return sorted(models, key=lambda model: model.name)

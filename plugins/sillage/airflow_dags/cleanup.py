@@ -1,0 +1,55 @@
+"""The daily workflow `cleanup`: wiring only. What it does stands in plugins/sillage/upkeep/retention.py."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, CronDataIntervalTimetable, ExceptionRetryPolicy, RetryAction, RetryRule, task
+
+from .. import pipeline
+
+ABOUT = """
+### Purpose
+Drops what is older than its time: records as received (30 days), tracking logs (360), rejected records (90), by whole
+partitions. Statistics stay. The days are the settings SILLAGE_RAW_DAYS, SILLAGE_TRACKING_DAYS, SILLAGE_REJECTED_DAYS.
+
+### Window
+None: what is too old on the day it runs. It waits until no run of `tracking` writes, and keeps the turn for seconds.
+
+### If it fails
+Nothing was dropped. Airflow has already tried connection errors and a busy turn again; clear the run, or let the next
+day's do its work.
+
+### Backfill
+None needed: one run drops everything that is too old.
+
+### Owner
+The data engineers who run Sillage. More: docs/operations.md.
+"""
+
+with DAG(
+    dag_id="cleanup",
+    description="Daily: drops raw records, tracking logs and rejected records that are older than their time.",
+    doc_md=ABOUT,
+    schedule=CronDataIntervalTimetable("30 3 * * *", timezone="UTC"),
+    start_date=datetime(2020, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    tags=["repo/sillage", "triage/clear-and-rerun"],
+    default_args={
+        "owner": "sillage",
+        "retries": 3,
+        "retry_delay": timedelta(minutes=10),
+        "retry_policy": ExceptionRetryPolicy(
+            rules=[RetryRule(exception=list(pipeline.PASSING), reason="the turn or the connection may come back")],
+            default=RetryAction.FAIL,
+        ),
+    },
+) as dag:
+
+    @task
+    def drop_old() -> None:
+        """Old partitions of raw, of the event store and of rejected records."""
+        pipeline.clean()
+
+    drop_old()
