@@ -15,7 +15,7 @@
     select
         -1 as weight,
         {{ columns | join(', ') }}
-    from {{ ref('int_events__standing') }}
+    from {{ ref('int_events__published_before') }}
     where is_standing
 )
 {%- endmacro %}

@@ -1,4 +1,4 @@
--- depends_on: {{ ref('int_events__standing') }}
+-- depends_on: {{ ref('int_events__published_before') }}
 {{ config(materialized='change_set', unique_key=['window_start']) }}
 
 with run_hours as (
@@ -57,7 +57,7 @@ differences as (
             window_start,
             case when is_standing then 1 else 0 end as event_count,
             copy_count
-        from {{ ref('int_events__standing') }}
+        from {{ ref('int_events__published_before') }}
     ) as weighted
     group by window_start
 

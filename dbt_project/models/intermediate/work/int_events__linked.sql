@@ -12,7 +12,7 @@ with linked as (
     from {{ candidate_events(event_reading_list() + [
         'delivery_id', 'recipient_id', 'message_id', 'message_key', 'resolved_email_domain'
     ]) }} as candidates
-    left join {{ ref('int_places__linked') }} as places
+    left join {{ ref('int_positions__linked') }} as places
         on
             candidates.delivery_id = places.delivery_id
             and candidates.url = places.url
