@@ -24,9 +24,7 @@ def relations(url: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("command", ["parse", "compile", "docs generate"])
-def test_what_reads_the_project_leaves_the_database_as_it_was(
-    warehouse_url: str, tmp_path: Path, command: str
-) -> None:
+def test_what_reads_the_project_leaves_the_database_as_it_was(warehouse_url: str, tmp_path: Path, command: str) -> None:
     before = relations(warehouse_url)
     arguments = [*command.split(), "--no-partial-parse", "--target-path", str(tmp_path)]
     result = transform.invoke(warehouse_url, arguments, lambda event: None)

@@ -1,5 +1,5 @@
--- One row per place that events of the touched messages name (delivery, URL, position, part), with the catalog's link there:
--- events share their places, and each place is looked up once.
+-- One row per position that events of the touched messages name (delivery, URL, position, part), with the catalog's link
+-- there: events share their positions, and each is looked up once.
 with links as (
 
     select
@@ -16,7 +16,7 @@ with links as (
 
 ),
 
-places as (
+positions as (
 
     select distinct
         delivery_id,
@@ -28,8 +28,9 @@ places as (
 
 ),
 
--- The link at the very place that the event tells; else the one at that position, in that part, or the first with its address.
-links_by_place as (
+-- The link at the very position and part that the event tells; else the one at that position, in that part, or the first
+-- with its URL.
+links_by_position_and_part as (
 
     select distinct on (delivery_id, url, position, content_part) * from links
     order by delivery_id, url, position, content_part, link_id
@@ -58,33 +59,33 @@ links_by_url as (
 )
 
 select
-    places.delivery_id,
-    places.url,
-    coalesce(places.position, -1) as position,
-    coalesce(places.content_part, '') as content_part,
-    coalesce(place.link_id, spot.link_id, part.link_id, address.link_id) as catalog_link_id,
-    coalesce(place.link_type, spot.link_type, part.link_type, address.link_type) as link_type,
-    coalesce(place.is_honeypot, spot.is_honeypot, part.is_honeypot, address.is_honeypot, false) as is_honeypot,
+    positions.delivery_id,
+    positions.url,
+    coalesce(positions.position, -1) as position,
+    coalesce(positions.content_part, '') as content_part,
+    coalesce(exact.link_id, by_position.link_id, by_part.link_id, by_url.link_id) as catalog_link_id,
+    coalesce(exact.link_type, by_position.link_type, by_part.link_type, by_url.link_type) as link_type,
+    coalesce(exact.is_honeypot, by_position.is_honeypot, by_part.is_honeypot, by_url.is_honeypot, false) as is_honeypot,
     'seen:' || {{ pseudonym(
-        "places.delivery_id || chr(31) || places.url || chr(31) || coalesce(cast(places.position as text), '')"
-        ~ " || chr(31) || coalesce(places.content_part, '')"
+        "positions.delivery_id || chr(31) || positions.url || chr(31) || coalesce(cast(positions.position as text), '')"
+        ~ " || chr(31) || coalesce(positions.content_part, '')"
     ) }} as seen_link_id
-from places
-left join links_by_place as place
+from positions
+left join links_by_position_and_part as exact
     on
-        places.delivery_id = place.delivery_id
-        and places.url = place.url
-        and places.position = place.position
-        and places.content_part = place.content_part
-left join links_by_position as spot
+        positions.delivery_id = exact.delivery_id
+        and positions.url = exact.url
+        and positions.position = exact.position
+        and positions.content_part = exact.content_part
+left join links_by_position as by_position
     on
-        places.delivery_id = spot.delivery_id
-        and places.url = spot.url
-        and places.position = spot.position
-left join links_by_part as part
+        positions.delivery_id = by_position.delivery_id
+        and positions.url = by_position.url
+        and positions.position = by_position.position
+left join links_by_part as by_part
     on
-        places.delivery_id = part.delivery_id
-        and places.url = part.url
-        and places.content_part = part.content_part
-left join links_by_url as address
-    on places.delivery_id = address.delivery_id and places.url = address.url
+        positions.delivery_id = by_part.delivery_id
+        and positions.url = by_part.url
+        and positions.content_part = by_part.content_part
+left join links_by_url as by_url
+    on positions.delivery_id = by_url.delivery_id and positions.url = by_url.url
