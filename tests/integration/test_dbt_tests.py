@@ -107,7 +107,8 @@ def test_the_unit_tests_of_the_formulas_pass(formulas_url: str) -> None:
     command = ["test", "--select", "test_type:unit", "--no-write-json"]
     result = transform.invoke(formulas_url, command, lambda event: None)
     assert result.exception is None, result.exception
-    outcomes = {outcome.node.name: outcome for outcome in result.result.results}
+    tests = [outcome for outcome in result.result.results if outcome.node.resource_type == "unit_test"]
+    outcomes = {outcome.node.name: outcome for outcome in tests}
     failed = {name: outcome.message for name, outcome in outcomes.items() if str(outcome.status) != "pass"}
     assert not failed, f"unit tests of dbt that failed: {', '.join(sorted(failed))}\n" + "\n".join(failed.values())
     written = sum(

@@ -251,7 +251,7 @@ POINTS = [
     Point(
         "after the indexes of a new partition",
         "build",
-        lambda url: faults.locked(url, "work.int_events__opened", "access share"),
+        lambda url: faults.locked(url, "work.int_event_partitions__created", "access share"),
     ),
     Point("at a mart's changes", "build", lambda url: faults.locked(url, "work.delivery_activity", "access share")),
     Point(

@@ -54,14 +54,6 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def selected(sql: str) -> list[str]:
-    """The names of the columns that the last select of a model gives: the last word before each comma outside brackets."""
-    select = re.sub(r"--.*", "", sql).rsplit("\nselect\n", maxsplit=1)[1].rsplit("\nfrom ", maxsplit=1)[0]
-    while select != (plain := re.sub(r"\([^()]*\)|\{\{[^{}]*\}\}", "", select)):
-        select = plain
-    return [column.split()[-1] for column in select.split(",")]
-
-
 def marts() -> Iterator[tuple[str, list[str]]]:
     """Every mart with the columns of its contract."""
     for model in yaml.safe_load(text(CHECKOUT / "dbt_project/models/marts/_marts__models.yml"))["models"]:
@@ -175,11 +167,14 @@ def test_the_source_that_contributing_shows_reads_its_own_example() -> None:
     assert [source.user_agent(event) for event in events] == [None, "Mozilla/5.0 (X11; Linux x86_64)"]
 
 
-def test_the_staging_model_that_contributing_shows_has_the_columns_of_its_neighbours() -> None:
-    shown = next(block for block in blocks("CONTRIBUTING.md", "sql") if "select" in block)
-    for neighbour in ("canonical", "sendgrid", "ses"):
-        model = CHECKOUT / f"dbt_project/models/staging/{neighbour}/stg_{neighbour}__events.sql"
-        assert selected(shown) == selected(text(model))
+def test_the_sources_of_dbt_are_those_that_landing_reads_events_of() -> None:
+    sources = yaml.safe_load(text(CHECKOUT / "dbt_project/dbt_project.yml"))["vars"]["event_sources"]
+    assert sorted(sources) == sorted(set(registry()) - {"catalog"})
+    staged = yaml.safe_load(text(CHECKOUT / "dbt_project/models/staging/_staging__models.yml"))["models"]
+    events = {model["name"]: model for model in staged if model["name"].endswith("__events")}
+    assert events.keys() == {f"stg_{name}__events" for name in sources}
+    (contract,) = {json.dumps([model["config"], model["columns"]]) for model in events.values()}
+    assert json.loads(contract)[0] == {"contract": {"enforced": True}}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

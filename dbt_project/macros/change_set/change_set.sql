@@ -6,7 +6,8 @@
   (looked at, and found unchanged: it is there for the models downstream). Building the model leaves
     work.<model>     the change set (nothing published is touched),
     audit.<model>    a view: how the table would look once the changes are applied, for the checks before publishing.
-  `publish` (publish.sql) applies the change sets of all models in one transaction.
+  `publish` (publish.sql) applies the change sets of all models in one transaction. The table itself is made before the first
+  model is built (published_tables.sql).
 
   Config: unique_key (list, the primary key), indexes (list of {columns, type, where}), is_partitioned (by delivery number:
   partitions.sql).
@@ -19,8 +20,6 @@
     {%- set columns = model.columns.keys() | list -%}
 
     {{ run_hooks(pre_hooks) }}
-
-    {% do ensure_target(target_relation, model) %}
 
     {% call statement('prepare') %}
         {{ session_settings() }}
@@ -142,48 +141,4 @@
 {# The hours that the current run takes, as a subquery with the column window_start. #}
 {% macro run_hours() -%}
     (select window_start from ops.run_window where run_id = (select run_id from ops.writer))
-{%- endmacro %}
-
-
-{#
-  The published table of a change_set model, for the models upstream of it: they read what earlier runs published, so this
-  is no dependency. The first run finds it made, and empty.
-#}
-{% macro published(model_name) %}
-    {%- if execute and not graph.get('nodes') -%}
-        {# A unit test sees no other model: the published table is as the last run left it. #}
-        {{ return(api.Relation.create(database=target.database, schema='intermediate', identifier=model_name)) }}
-    {%- elif execute -%}
-        {%- set node = graph.nodes.get('model.sillage.' ~ model_name) -%}
-        {%- set relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
-        {%- do ensure_target(relation, node) -%}
-        {{ return(relation) }}
-    {%- endif -%}
-{% endmacro %}
-
-{# The published table, made from the contract when it is missing: columns, constraints, key, indexes, partitions. #}
-{% macro ensure_target(target_relation, node) %}
-    {% if run_query("select to_regclass('" ~ target_relation ~ "')").columns[0].values()[0] is none %}
-        {%- set lines = [] -%}
-        {%- for column in node.columns.values() -%}
-            {%- set is_required = column.constraints | selectattr('type', 'equalto', 'not_null') | list -%}
-            {%- do lines.append(column.name ~ ' ' ~ column.data_type ~ (' not null' if is_required else '')) -%}
-        {%- endfor -%}
-        {%- for constraint in node.constraints if constraint.type == 'check' -%}
-            {%- do lines.append('check (' ~ constraint.expression ~ ')') -%}
-        {%- endfor -%}
-        {%- do lines.append('primary key (' ~ node.config.unique_key | join(', ') ~ ')') -%}
-        {% call statement('ensure_target', auto_begin=True) %}
-            create table if not exists {{ target_relation }} ({{ lines | join(', ') }})
-            {{ 'partition by range (delivery_number)' if node.config.get('is_partitioned') }};
-            {% for index in node.config.get('indexes', []) -%}
-            {{ index_statement(index, target_relation) }};
-            {% endfor %}
-        {% endcall %}
-    {% endif %}
-{% endmacro %}
-
-{# What makes one index of the config (columns, type, where) on `relation`. #}
-{% macro index_statement(index, relation) -%}
-    create index on {{ relation }} using {{ index.type or 'btree' }} ({{ index.columns | join(', ') }}) {{ 'where ' ~ index.where if index.where }}
 {%- endmacro %}

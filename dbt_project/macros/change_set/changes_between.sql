@@ -1,38 +1,38 @@
 {#
-  The last step of a change set: from `wanted` (a CTE: the rows that should stand) and `standing` (a CTE: the published rows
+  The last step of a change set: from `wanted` (a CTE: the rows that should stand) and `current_rows` (a CTE: the published rows
   that the run looked at), both with the columns of the contract, to the rows to add, replace, remove and keep. `wanted_keys` names a
   cheaper relation with the keys of `wanted`, where there is one.
 #}
-{% macro changes_between(wanted, standing, columns, keys, wanted_keys=none) -%}
+{% macro changes_between(wanted, current_rows, columns, keys, wanted_keys=none) -%}
 select
     {% for column in columns -%}
     wanted.{{ column }},
     {% endfor -%}
     case
-        when standing.{{ keys[0] }} is null then 'add'
+        when current_rows.{{ keys[0] }} is null then 'add'
         when row(
             {%- for column in columns if column not in keys %}wanted.{{ column }}{{ ', ' if not loop.last }}{% endfor -%}
         ) is distinct from row(
-            {%- for column in columns if column not in keys %}standing.{{ column }}{{ ', ' if not loop.last }}{% endfor -%}
+            {%- for column in columns if column not in keys %}current_rows.{{ column }}{{ ', ' if not loop.last }}{% endfor -%}
         ) then 'replace'
         else 'keep'
     end as _change
 from {{ wanted }} as wanted
-left join {{ standing }} as standing
-    on {% for key in keys %}wanted.{{ key }} = standing.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+left join {{ current_rows }} as current_rows
+    on {% for key in keys %}wanted.{{ key }} = current_rows.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
 
 union all
 
 select
     {% for column in columns -%}
-    standing.{{ column }},
+    current_rows.{{ column }},
     {% endfor -%}
     'remove' as _change
-from {{ standing }} as standing
+from {{ current_rows }} as current_rows
 where
     not exists (
         select 1 from {{ wanted_keys or wanted }} as wanted
-        where {% for key in keys %}wanted.{{ key }} = standing.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+        where {% for key in keys %}wanted.{{ key }} = current_rows.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
     )
 {%- endmacro %}
 

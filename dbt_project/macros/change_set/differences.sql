@@ -15,7 +15,7 @@
     select
         -1 as weight,
         {{ columns | join(', ') }}
-    from {{ ref('int_events__standing') }}
+    from {{ ref('int_events__published_before') }}
     where is_standing
 )
 {%- endmacro %}
@@ -28,33 +28,6 @@
 (
     select weighted.* from {{ weighted_events(columns) }} as weighted
     where weighted.weight = 1 or weighted.delivery_id not in (select delivery_id from {{ ref('int_deliveries__recomputed') }})
-)
-{%- endmacro %}
-
-{# The published rows of `relation` that a run may change: those of `differences` (a CTE), and all of recomputed deliveries. #}
-{% macro standing_counters(relation, keys, differences) -%}
-    select published.*
-    from {{ relation }} as published
-    inner join {{ differences }} as differences
-        on {% for key in keys %}published.{{ key }} = differences.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
-
-    union all
-
-    select published.*
-    from {{ relation }} as published
-    inner join {{ ref('int_deliveries__recomputed') }} as recomputed on published.delivery_id = recomputed.delivery_id
-    where
-        not exists (
-            select 1 from {{ differences }} as differences
-            where {% for key in keys %}published.{{ key }} = differences.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
-        )
-{%- endmacro %}
-
-{# The published counters that differences are added to: none where a delivery is recomputed. #}
-{% macro counters_to_change(standing) -%}
-(
-    select * from {{ standing }}
-    where delivery_id not in (select delivery_id from {{ ref('int_deliveries__recomputed') }})
 )
 {%- endmacro %}
 

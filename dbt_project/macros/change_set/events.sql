@@ -29,7 +29,7 @@
 (
     select {{ columns | join(', ') }} from {{ ref('int_events__recalled') }}
     union all
-    select {{ columns | join(', ') }} from {{ ref('int_events__standing') }} as event
+    select {{ columns | join(', ') }} from {{ ref('int_events__published_before') }} as event
     where
         event.window_start not in {{ run_hours() }}
         and not exists (

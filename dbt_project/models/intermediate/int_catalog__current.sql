@@ -67,7 +67,7 @@ wanted as (
 
 ),
 
-standing as (
+current_rows as (
 
     select published.*
     from {{ this }} as published
@@ -75,4 +75,4 @@ standing as (
 
 )
 
-{{ changes_between('wanted', 'standing', contract_columns(), ['entry_type', 'entry_key']) }}
+{{ changes_between('wanted', 'current_rows', contract_columns(), ['entry_type', 'entry_key']) }}

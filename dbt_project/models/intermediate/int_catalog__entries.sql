@@ -11,11 +11,11 @@ with wanted as (
 
 ),
 
-standing as (
+current_rows as (
 
     select * from {{ this }}
     where window_start in {{ run_hours() }}
 
 )
 
-{{ changes_between('wanted', 'standing', contract_columns(), ['entry_type', 'entry_key', 'window_start']) }}
+{{ changes_between('wanted', 'current_rows', contract_columns(), ['entry_type', 'entry_key', 'window_start']) }}

@@ -85,5 +85,5 @@ with wanted as ( -- noqa: ST03
 )
 
 {{ changes_between(
-    'wanted', ref('int_events__standing'), contract_columns(), keys, wanted_keys=ref('int_events__linked')
+    'wanted', ref('int_events__published_before'), contract_columns(), keys, wanted_keys=ref('int_events__linked')
 ) }}

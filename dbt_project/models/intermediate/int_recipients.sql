@@ -49,7 +49,7 @@ in_catalog as (
 
 ),
 
-standing as (
+current_rows as (
 
     select published.*
     from {{ this }} as published
@@ -63,18 +63,18 @@ merged as (
         touched.recipient_id,
         in_catalog.recipient_id is not null as is_in_catalog,
         in_catalog.email as catalog_email,
-        cast(coalesce(standing.event_count, 0) + coalesce(in_events.event_count, 0) as bigint) as event_count,
+        cast(coalesce(current_rows.event_count, 0) + coalesce(in_events.event_count, 0) as bigint) as event_count,
         {{ merged_extreme(
-            'min', 'standing.event_email', 'in_events.was_email', 'in_events.is_now_email',
+            'min', 'current_rows.event_email', 'in_events.was_email', 'in_events.is_now_email',
             untouched_address('touched.recipient_id')
         ) }} as event_email,
-        coalesce(standing.is_erased, false)
+        coalesce(current_rows.is_erased, false)
         or touched.recipient_id in (select unnest(erasure.recipient_ids) from {{ source('ops', 'erasure') }} as erasure)
             as is_erased
     from touched
     left join in_events on touched.recipient_id = in_events.recipient_id
     left join in_catalog on touched.recipient_id = in_catalog.recipient_id
-    left join standing on touched.recipient_id = standing.recipient_id
+    left join current_rows on touched.recipient_id = current_rows.recipient_id
 
 ),
 
@@ -92,4 +92,4 @@ wanted as (
 
 )
 
-{{ changes_between('wanted', 'standing', contract_columns(), ['recipient_id']) }}
+{{ changes_between('wanted', 'current_rows', contract_columns(), ['recipient_id']) }}

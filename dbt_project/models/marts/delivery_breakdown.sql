@@ -1,73 +1,11 @@
 {{ config(
-    materialized='change_set', unique_key=['delivery_id', 'event_type', 'device_type', 'os_family', 'browser_family']
+    materialized='change_set', unique_key=['delivery_id', 'event_type', 'device_type', 'os_family', 'browser_family'],
+    tags=['serving']
 ) }}
 
-{% set keys = ['delivery_id', 'event_type', 'device_type', 'os_family', 'browser_family'] %}
-{% set counters = ['event_count', 'recipient_count', 'human_event_count'] %}
-
-with messages as (
-
-    select
-        weight,
-        delivery_id,
-        event_type,
-        coalesce(device_type, 'unknown') as device_type,
-        coalesce(os_family, 'unknown') as os_family,
-        coalesce(browser_family, 'unknown') as browser_family,
-        sum(case when is_repeat then 0 else 1 end) as event_count,
-        sum(case when {{ is_human('verdict') }} and not is_repeat then 1 else 0 end) as human_event_count
-    from {{ counted_events([
-        'delivery_id', 'message_key', 'event_type', 'device_type', 'os_family', 'browser_family', 'verdict', 'is_repeat',
-        'is_withheld'
-    ]) }} as weighted
-    where not is_withheld and {{ is_tracking_event('event_type') }}
-    group by
-        weight, delivery_id, message_key, event_type, coalesce(device_type, 'unknown'), coalesce(os_family, 'unknown'),
-        coalesce(browser_family, 'unknown')
-
-),
-
-differences as (
-
-    select
-        {{ keys | join(', ') }},
-        sum(weight * event_count) as event_count,
-        sum(weight) as recipient_count,
-        sum(weight * human_event_count) as human_event_count
-    from messages
-    group by {{ keys | join(', ') }}
-
-),
-
-standing as (
-
-    {{ standing_counters(this, keys, 'differences') }}
-
-),
-
-summed as (
-
-    select
-        {% for key in keys -%}
-        differences.{{ key }},
-        {% endfor -%}
-        {% for name in counters -%}
-        cast(coalesce(standing.{{ name }}, 0) + differences.{{ name }} as bigint) as {{ name }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from differences
-    left join {{ counters_to_change('standing') }} as standing
-        on
-            {% for key in keys -%}
-            differences.{{ key }} = standing.{{ key }}{{ ' and ' if not loop.last }}
-            {%- endfor %}
-
-),
-
-wanted as (
-
-    select * from summed
-    where recipient_count > 0
-
-)
-
-{{ changes_between('wanted', 'standing', contract_columns(), keys) }}
+{{ moved_counters(
+    ref('delivery_breakdown__differences'),
+    keys=['delivery_id', 'event_type', 'device_type', 'os_family', 'browser_family'],
+    counters=['event_count', 'recipient_count', 'human_event_count'],
+    remains='recipient_count > 0'
+) }}

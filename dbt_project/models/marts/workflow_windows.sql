@@ -1,4 +1,4 @@
--- depends_on: {{ ref('int_events__standing') }}
+-- depends_on: {{ ref('int_events__published_before') }}
 {{ config(materialized='change_set', unique_key=['window_start']) }}
 
 with run_hours as (
@@ -57,7 +57,7 @@ differences as (
             window_start,
             case when is_standing then 1 else 0 end as event_count,
             copy_count
-        from {{ ref('int_events__standing') }}
+        from {{ ref('int_events__published_before') }}
     ) as weighted
     group by window_start
 
@@ -77,7 +77,7 @@ touched as (
 
 ),
 
-standing as (
+current_rows as (
 
     select * from {{ this }}
     where window_start in (select window_start from touched)
@@ -97,22 +97,22 @@ counted as (
     select
         touched.window_start,
         touched.window_start + interval '1 hour' as window_end,
-        cast(case when hours.window_start is null then standing.record_count else coalesce(landed.record_count, 0) end as bigint)
+        cast(case when hours.window_start is null then current_rows.record_count else coalesce(landed.record_count, 0) end as bigint)
             as record_count,
-        cast(coalesce(standing.event_count, 0) + coalesce(differences.event_count, 0) as bigint) as event_count,
-        cast(coalesce(standing.duplicate_count, 0) + coalesce(differences.duplicate_count, 0) as bigint) as duplicate_count,
-        cast(case when hours.window_start is null then standing.other_count else coalesce(without_event.other_count, 0) end as bigint)
+        cast(coalesce(current_rows.event_count, 0) + coalesce(differences.event_count, 0) as bigint) as event_count,
+        cast(coalesce(current_rows.duplicate_count, 0) + coalesce(differences.duplicate_count, 0) as bigint) as duplicate_count,
+        cast(case when hours.window_start is null then current_rows.other_count else coalesce(without_event.other_count, 0) end as bigint)
             as other_count,
         cast(
-            case when hours.window_start is null then standing.rejected_count else coalesce(landed.rejected_count, 0) end as bigint
+            case when hours.window_start is null then current_rows.rejected_count else coalesce(landed.rejected_count, 0) end as bigint
         ) as rejected_count,
-        standing.published_at
+        current_rows.published_at
     from touched
     left join run_hours as hours on touched.window_start = hours.window_start
     left join landed on touched.window_start = landed.window_start
     left join without_event on touched.window_start = without_event.window_start
     left join differences on touched.window_start = differences.window_start
-    left join standing on touched.window_start = standing.window_start
+    left join current_rows on touched.window_start = current_rows.window_start
 
 ),
 
@@ -133,4 +133,4 @@ wanted as (
 
 )
 
-{{ changes_between('wanted', 'standing', contract_columns(), ['window_start']) }}
+{{ changes_between('wanted', 'current_rows', contract_columns(), ['window_start']) }}

@@ -5,19 +5,19 @@ with linked as (
 
     select
         candidates.*,
-        places.catalog_link_id,
-        places.seen_link_id,
-        places.link_type,
-        coalesce(places.is_honeypot, false) as is_honeypot
+        positions.catalog_link_id,
+        positions.seen_link_id,
+        positions.link_type,
+        coalesce(positions.is_honeypot, false) as is_honeypot
     from {{ candidate_events(event_reading_list() + [
         'delivery_id', 'recipient_id', 'message_id', 'message_key', 'resolved_email_domain'
     ]) }} as candidates
-    left join {{ ref('int_places__linked') }} as places
+    left join {{ ref('int_positions__linked') }} as positions
         on
-            candidates.delivery_id = places.delivery_id
-            and candidates.url = places.url
-            and coalesce(candidates.position, -1) = places.position
-            and coalesce(candidates.content_part, '') = places.content_part
+            candidates.delivery_id = positions.delivery_id
+            and candidates.url = positions.url
+            and coalesce(candidates.position, -1) = positions.position
+            and coalesce(candidates.content_part, '') = positions.content_part
 
 ),
 

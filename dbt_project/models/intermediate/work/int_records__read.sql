@@ -2,13 +2,10 @@
 -- its identity, and with names that a key can hold and that everybody may read. A view, which an erasure asks for other hours.
 {{ config(materialized='work_view') }}
 
-{% set sources = ['sendgrid', 'ses', 'canonical'] %}
-
 with records as (
-    {% for name in sources %}
-    select * from {{ ref('stg_' ~ name ~ '__events') }}
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+
+    {{ events_of_all_sources() }}
+
 ),
 
 -- A recipient's id that is the event's own address, or all that is told of it, names nobody by itself: the address does.

@@ -1,0 +1,45 @@
+{#
+  A source's records of the run's hours as events: `columns` names the SQL of each column that the source knows (over
+  raw.<source>: payload, occurred_at). What it does not know is null of the contract's type, or false; source, window_start,
+  payload_hash and occurred_at are the same for all. The columns come in the order of the contract in _staging__models.yml.
+#}
+{% macro staged_events(source_name, columns) %}
+    {%- set contract = model.columns if execute else {} -%}
+    {%- set known = {
+        'source': "'" ~ source_name ~ "'",
+        'window_start': 'window_start',
+        'payload_hash': payload_hash('payload'),
+        'occurred_at': 'occurred_at'
+    } -%}
+    {%- for name in columns if execute and (name not in contract or name in known) -%}
+        {%- do exceptions.raise_compiler_error(
+            model.name ~ " names the column " ~ name ~ ", which " ~ ("staged_events writes itself" if name in known
+            else "the contract of staged events does not have") ~ ". Name only these: "
+            ~ contract.keys() | reject('in', known) | join(', ') ~ "."
+        ) -%}
+    {%- endfor -%}
+    {%- do known.update(columns) -%}
+select
+    {%- for column in contract.values() %}
+    {% if column.name in known -%}
+    {{ known[column.name] }} as {{ column.name }}
+    {%- elif column.data_type == 'boolean' -%}
+    false as {{ column.name }}
+    {%- else -%}
+    cast(null as {{ column.data_type }}) as {{ column.name }}
+    {%- endif -%}
+    {{ ',' if not loop.last }}
+    {%- endfor %}
+from {{ source('raw', source_name) }}
+where window_start in {{ run_hours() }}
+{%- endmacro %}
+
+{# The records of all sources (the var `event_sources`), united by the names of their columns. #}
+{% macro events_of_all_sources() %}
+    {%- for name in var('event_sources') %}
+    {%- set staged = ref('stg_' ~ name ~ '__events') -%}
+    {%- set first = graph.nodes['model.sillage.stg_' ~ var('event_sources')[0] ~ '__events'] if execute else {'columns': {}} %}
+select {{ first.columns.keys() | join(', ') }} from {{ staged }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
