@@ -52,24 +52,7 @@ def main() -> int:
     for name, action in COMMANDS.items():
         command = commands.add_parser(name, help=action.__doc__)
         command.set_defaults(action=action)
-        if name == "run":
-            command.add_argument("start", help="first hour in UTC, like 2026-01-01T00")
-            command.add_argument("end", help="end of the window (exclusive)")
-            command.add_argument("--verbose", action="store_true", help="print the whole log too")
-            command.add_argument(
-                "--allow-vanished", action="store_true", help="go on if most files of a published hour are gone"
-            )
-        if name == "try":
-            command.add_argument("source", help="whose file it is, like sendgrid")
-            command.add_argument("file", type=Path, help="the file, as the provider delivered it")
-        if name == "logs":
-            command.add_argument("--follow", action="store_true")
-        if name == "init":
-            command.add_argument(
-                "--admin-url", help="an administrator's login for the server (default: SILLAGE_ADMIN_URL)"
-            )
-        if name == "airflow":
-            command.add_argument("words", nargs=argparse.REMAINDER, help="a command of Airflow's, like `dags list`")
+        _add_arguments(command, name)
     arguments = parser.parse_args()
     try:
         chosen = settings_module.load()
@@ -86,6 +69,26 @@ def main() -> int:
     except KeyboardInterrupt:
         complain("Stopped waiting. What was started goes on; `make up` resumes, `make down` stops it.")
         return INTERRUPTED
+
+
+def _add_arguments(command: argparse.ArgumentParser, name: str) -> None:
+    """What the command `name` takes beside its name."""
+    if name == "run":
+        command.add_argument("start", help="first hour in UTC, like 2026-01-01T00")
+        command.add_argument("end", help="end of the window (exclusive)")
+        command.add_argument("--verbose", action="store_true", help="print the whole log too")
+        command.add_argument(
+            "--allow-vanished", action="store_true", help="go on if most files of a published hour are gone"
+        )
+    if name == "try":
+        command.add_argument("source", help="whose file it is, like sendgrid")
+        command.add_argument("file", type=Path, help="the file, as the provider delivered it")
+    if name == "logs":
+        command.add_argument("--follow", action="store_true")
+    if name == "init":
+        command.add_argument("--admin-url", help="an administrator's login for the server (default: SILLAGE_ADMIN_URL)")
+    if name == "airflow":
+        command.add_argument("words", nargs=argparse.REMAINDER, help="a command of Airflow's, like `dags list`")
 
 
 def _make_surroundings_ours(chosen: Settings) -> None:
