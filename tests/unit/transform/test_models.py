@@ -18,7 +18,7 @@ MANIFEST = PROJECT / "target/manifest.json"
 RELATION = re.compile(r"\b(marts|intermediate)\.(\w+)")
 # Which Python an exposure speaks of.
 ROOMS = {
-    "trial": ("quickstart/trial.py",),
+    "trial": ["quickstart/trial.py"],
     "tracking_tabs": ["tabs/**/*.py"],
     "erasure": ["upkeep/erasure.py", "upkeep/erased_records.py"],
     "retention": ["upkeep/retention.py"],
