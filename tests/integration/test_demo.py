@@ -85,7 +85,11 @@ def test_dbts_own_tests_pass_on_the_demo(house: tuple[str, Path]) -> None:
     url, _ = house
     said: list[str] = []
     result = transform.invoke(url, ["test", "--no-write-json"], lambda event: said.append(event.info.msg))
-    by_status = Counter(str(outcome.status) for outcome in result.result.results)
+    # The step before them, which makes published tables in a build, is an outcome too.
+    of_tests = [
+        outcome for outcome in result.result.results if outcome.node.resource_type.value in ("test", "unit_test")
+    ]
+    by_status = Counter(str(outcome.status) for outcome in of_tests)
     assert by_status.keys() == {"pass"}, "\n".join(said)
     # Eleven formulas with made-up rows, and the relations between the marts on the demo's.
     assert by_status["pass"] >= 30
