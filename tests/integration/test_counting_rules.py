@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -162,7 +163,9 @@ def test_the_log_of_a_run_and_make_status_tell(
     # As if something had been started there once.
     (tmp_path / "home" / "secrets").mkdir(parents=True, exist_ok=True)
     monkeypatch.setattr("sys.argv", ["sillage", "status"])
-    command_line.main()
+    # It takes the shell's variables out of its environment, and this process is not its own.
+    with patch.dict(os.environ):
+        command_line.main()
     assert told in capsys.readouterr().out
 
 
