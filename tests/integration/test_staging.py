@@ -24,7 +24,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the dbt project, which dbt takes for the product's."""
     copy = tmp_path / "dbt_project"
     shutil.copytree(CHECKOUT / "dbt_project", copy, ignore=shutil.ignore_patterns("target", "logs"))
-    monkeypatch.setattr(settings.Settings, "dbt_project", property(lambda _: copy))
+    monkeypatch.setattr(settings, "resource", lambda name: copy if name == "dbt_project" else CHECKOUT / name)
     return copy
 
 
