@@ -59,13 +59,13 @@ def without_judging(url: str, folder: Path) -> Path:
 @contextmanager
 def project(folder: Path) -> Iterator[None]:
     """Within, dbt runs the project in `folder`, with its parsed files beside it."""
-    plain, target = settings.Settings.dbt_project, os.environ["DBT_TARGET_PATH"]
+    plain, target = settings.resource, os.environ["DBT_TARGET_PATH"]
     try:
-        settings.Settings.dbt_project = property(lambda self: folder)  # type: ignore[misc]
+        settings.resource = lambda name: folder if name == "dbt_project" else plain(name)
         os.environ["DBT_TARGET_PATH"] = str(folder / "target")
         yield
     finally:
-        settings.Settings.dbt_project = plain  # type: ignore[misc]
+        settings.resource = plain
         os.environ["DBT_TARGET_PATH"] = target
 
 
