@@ -153,7 +153,7 @@ def test_the_journal_tells_how_many_agents_a_run_judged_again(
     first, second = hours.rows(
         warehouse_url,
         "select message, counts -> 'agents_judged_again' as judged from ops.journal"
-        " where stage = 'build' and state = 'succeeded' order by entry_id",
+        " where run_id = 'r' and stage = 'build' and state = 'succeeded' order by entry_id",
     )
     assert (first["judged"], second["judged"]) == (1, 0)
     assert f"agent lists {version}, by which 1 user agent(s) seen before were judged again." in first["message"]
