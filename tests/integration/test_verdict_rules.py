@@ -30,11 +30,11 @@ def rules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
     def choose(chosen: list[dict[str, str]]) -> None:
         given = json.dumps({"verdict_rules": chosen})
-        monkeypatch.setattr(
-            transform,
-            "invoke",
-            lambda url, arguments, callback: plain(url, [*arguments, "--vars", given], callback),
-        )
+        for module in ("building", "publishing"):
+            monkeypatch.setattr(
+                f"sillage.transform.{module}.invoke",
+                lambda url, arguments, callback: plain(url, [*arguments, "--vars", given], callback),
+            )
 
     return choose
 
