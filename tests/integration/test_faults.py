@@ -339,10 +339,10 @@ def at_home(house: House, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], No
     return settle
 
 
-# A case takes 8 s or more on 2 cores: every third point by default, all of them with SILLAGE_TEST_PROOFS=all.
+# A case takes 8 s or more on 2 cores: every fourth or third point by default, all of them with SILLAGE_TEST_PROOFS=all.
 
 
-@pytest.mark.parametrize("point", part(POINTS, 3), ids=str)
+@pytest.mark.parametrize("point", part(POINTS, 4), ids=str)
 def test_a_run_that_is_killed_and_cleared_ends_as_if_nothing_had_happened(
     house: House, at_home: Callable[[str], None], point: Point
 ) -> None:

@@ -21,6 +21,7 @@ from sillage.window import HOUR, Window, label
 from support import faults
 from support.canonical import EIGHT, event
 from support.hours import mart, rows, run_hours, write_file
+from support.proofs import part
 
 pytestmark = pytest.mark.slow
 
@@ -152,7 +153,7 @@ def poison(workflow: Workflow, stage: str, folder: Path, monkeypatch: pytest.Mon
     return lambda: workflow.sql("alter table intermediate.int_url_totals drop constraint poison")
 
 
-@pytest.mark.parametrize("stage", ["check raw", "build", "check marts", "publish"])
+@pytest.mark.parametrize("stage", part(["publish", "check raw", "build", "check marts"], 2))
 def test_a_late_hour_that_breaks_a_stage_is_held_back_and_told_and_the_run_publishes_its_own(
     workflow: Workflow, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -169,7 +170,7 @@ def test_a_late_hour_that_breaks_a_stage_is_held_back_and_told_and_the_run_publi
     assert [row for row in mart(workflow.url, "recipient_tracking") if "late" in row["recipient_id"]] == []
     assert len(mart(workflow.url, "recipient_tracking")) == len(before["recipient_tracking"]) + 3
     (alarm,) = workflow.alarms("run of 09")
-    for part in (
+    for words in (
         label(EIGHT),
         f"`{stage}`",
         "canonical/2026-01-05/08/late.jsonl",
@@ -177,7 +178,7 @@ def test_a_late_hour_that_breaks_a_stage_is_held_back_and_told_and_the_run_publi
         "window_start=2026-01-05T08 and window_end=2026-01-05T09",
         "poison",
     ):
-        assert part in alarm
+        assert words in alarm
     assert "jane@example.com" not in alarm + caplog.text
     assert alarm in [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
 
