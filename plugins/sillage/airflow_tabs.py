@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from .tabs.lazy_app import LateApp
+from .tabs.lazy_app import LazyApp
 
 
 class TrackingTabs(AirflowPlugin):
     """The pages stand in the room `tabs`; their addresses are relative, so they hold below any `[api] base_url`."""
 
     name = "tracking_tabs"
-    fastapi_apps = [{"app": LateApp(), "url_prefix": "/tracking", "name": "Tracking tabs"}]  # noqa: RUF012  # Airflow reads it so
+    fastapi_apps = [{"app": LazyApp(), "url_prefix": "/tracking", "name": "Tracking tabs"}]  # noqa: RUF012  # Airflow reads it so
     external_views = [  # noqa: RUF012
         {
             "name": "Tracking",

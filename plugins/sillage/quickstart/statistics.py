@@ -7,6 +7,7 @@ from datetime import datetime
 from .. import warehouse
 from ..window import label
 from .terminal import shown
+from .terminal import table as columns
 
 QUERY = """
 select coalesce(deliveries.label, statistics.delivery_id), delivered_count, recipient_open_count, human_recipient_open_count,
@@ -44,14 +45,7 @@ def table(url: str) -> str:
         rows = [[_cell(name, value) for name, value in zip(HEADS, row, strict=True)] for row in cursor.fetchall()]
         cursor.execute("select count(*), sum(record_count), max(window_end) from marts.workflow_windows")
         hours, records, newest = cursor.fetchone() or (0, 0, None)
-    widths = [max(len(line[number]) for line in [list(HEADS), *rows]) for number in range(len(HEADS))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if not number else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in [list(HEADS), ["-" * width for width in widths], *rows]
-    ]
+    lines = [columns(HEADS, rows, numbers_from=1)]
     if deliveries > len(rows):
         lines.append(f"... and {deliveries - len(rows):,} more: select * from marts.delivery_statistics")
     until = f", the newest until {label(newest)}" if isinstance(newest, datetime) else ""

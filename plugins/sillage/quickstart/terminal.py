@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import unicodedata
+from collections.abc import Sequence
 
 STARTED = time.monotonic()
 # Control characters (escape sequences begin with one), line and paragraph separators, and invisible formatting signs, which
@@ -22,6 +23,21 @@ def shown(text: str, keep: str = "\n\t") -> str:
         if sign in keep or sign in JOINERS or unicodedata.category(sign) not in STEERING
         else sign.encode("unicode_escape").decode()
         for sign in text
+    )
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int | None = None) -> str:
+    """Heads, a line, and `rows` in columns as wide as what stands in them; from column `numbers_from` on to the right."""
+    lines = [list(heads), *map(list, rows)]
+    widths = [max(len(line[number]) for line in lines) for number in range(len(heads))]
+    lines.insert(1, ["-" * width for width in widths])
+    last = len(heads) if numbers_from is None else numbers_from
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if number < last else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
     )
 
 

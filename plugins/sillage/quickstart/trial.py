@@ -7,18 +7,18 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from .. import landing, pipeline, quality, transform, warehouse
 from ..sources import registry
-from ..warehouse import roles
+from ..warehouse import database, roles
 from ..window import HOUR, Window
 from . import statistics
 from .embedded_postgres import Server, free_port
-from .terminal import say, shown
+from .terminal import say, shown, table
 
 OWNER, DATABASE = "sillage", "trial"
 # As many as a terminal shows at once.
@@ -86,17 +86,11 @@ def _told(url: str, counts: dict[str, int]) -> Iterator[str]:
             heads, rows = [column.name for column in cursor.description or ()], cursor.fetchall()
         if rows:
             more = f"\n... and {count - len(rows):,} more." if count > len(rows) else ""
-            yield f"{title}:\n{_table(heads, rows)}{more}"
+            cells = [
+                [shown("-" if value is None else str(value), keep="")[:CELL_WIDTH] for value in row] for row in rows
+            ]
+            yield f"{title}:\n{table(heads, cells)}{more}"
     yield statistics.table(url)
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    cells = [[shown(str("-" if value is None else value), keep="")[:CELL_WIDTH] for value in row] for row in rows]
-    widths = [max(len(line[number]) for line in [list(heads), *cells]) for number in range(len(heads))]
-    lines = [list(heads), ["-" * width for width in widths], *cells]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
 
 
 @contextmanager
@@ -110,10 +104,7 @@ def _warehouse() -> Iterator[tuple[str, Path]]:
         server.start()
         password = secrets.token_urlsafe(16)
         roles.bootstrap_roles(server.url("postgres"), {OWNER: password})
-        with warehouse.connect(server.url("postgres")) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(f"create database {DATABASE} owner {OWNER}")
+        database.ensure_database(server.url("postgres"), DATABASE, OWNER)
         url = server.url(DATABASE, OWNER, password)
         warehouse.migrate(url)
         yield url, folder

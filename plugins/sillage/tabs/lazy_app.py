@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Message = MutableMapping[str, Any]
 
 
-class LateApp:
+class LazyApp:
     """An ASGI app that makes the real one at its first request."""
 
     @cached_property
