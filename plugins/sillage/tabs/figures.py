@@ -39,11 +39,6 @@ class Figure:
         return self.name in MESSAGES
 
     @property
-    def is_rate(self) -> bool:
-        """Whether the card shows a rate."""
-        return self.denominator_name is not None
-
-    @property
     def rate(self) -> Decimal | None:
         """Numerator over denominator, 1 at most, as the marts have it."""
         return _over(self.value, self.denominator)
