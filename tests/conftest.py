@@ -5,7 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -34,6 +37,18 @@ def _dbt_target() -> Path:
     return own
 
 
+# Assertions there are a test's too, and say what differs.
+pytest.register_assert_rewrite("support")
+
 # dbt makes some 100 000 objects a run, which stay: collecting them again and again takes a fifth of its time.
 gc.set_threshold(200_000, 50, 100)
 os.environ["DBT_TARGET_PATH"] = str(_dbt_target())
+
+
+@pytest.fixture(autouse=True)
+def _own_umask() -> Iterator[None]:
+    """The command line closes what it makes to other users; the tests after one that called it keep the umask they had."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)

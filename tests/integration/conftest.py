@@ -7,7 +7,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg2
@@ -22,6 +22,7 @@ from sillage.window import HOUR, Window
 from support.canonical import EIGHT
 from support.formula_cases import CASES, CATALOG
 from support.hours import run_hours, write_file
+from support.parsed_once import parsing_once
 from support.tabs_house import House, open_house
 
 OWNER = "sillage"
@@ -44,6 +45,12 @@ def reader_passwords() -> dict[str, str]:
     return {role: secrets.token_urlsafe(16) for role in (OWNER, *roles.READERS)}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _parsing_once() -> Iterator[None]:
+    with parsing_once():
+        yield
+
+
 @pytest.fixture(scope="session")
 def server(reader_passwords: dict[str, str]) -> Iterator[Server]:
     """The embedded Postgres, with the roles and a migrated template database; stopped and removed at the end."""
@@ -53,6 +60,8 @@ def server(reader_passwords: dict[str, str]) -> Iterator[Server]:
     running = Server(folder / "postgres", free_port(), secrets.token_urlsafe(16))
     try:
         running.start()
+        # What makes a password dear to guess makes each of a build's sixty connections dear: dbt opens one for every model.
+        run_sql(running.url("postgres"), "alter system set scram_iterations = 1", "select pg_reload_conf()")
         roles.bootstrap_roles(running.url("postgres"), reader_passwords)
         run_sql(running.url("postgres"), f"create database {TEMPLATE} owner {OWNER}")
         template = running.url(TEMPLATE, OWNER, reader_passwords[OWNER])
@@ -63,10 +72,10 @@ def server(reader_passwords: dict[str, str]) -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def warehouse_url(server: Server, reader_passwords: dict[str, str]) -> Iterator[str]:
-    """The URL, as owner, of a fresh migrated warehouse database; dropped after the test, connections or not."""
-    # The same few names for all tests: dbt parses the whole project anew for a database that it did not see last (2 s).
+@contextmanager
+def new_warehouse(server: Server, reader_passwords: dict[str, str]) -> Iterator[str]:
+    """The URL, as owner, of a fresh migrated warehouse database; dropped afterwards, connections or not."""
+    # The same few names for all tests: dbt parses the whole project anew for a database that it did not see (ten seconds).
     name = next(f"test_{number}" for number in itertools.count() if f"test_{number}" not in _taken)
     _taken.add(name)
     run_sql(server.url("postgres"), f"create database {name} template {TEMPLATE} owner {OWNER}")
@@ -77,6 +86,20 @@ def warehouse_url(server: Server, reader_passwords: dict[str, str]) -> Iterator[
     finally:
         run_sql(server.url("postgres"), f"drop database if exists {name} with (force)")
         _taken.remove(name)
+
+
+@pytest.fixture
+def warehouse_url(server: Server, reader_passwords: dict[str, str]) -> Iterator[str]:
+    """A new warehouse for the test."""
+    with new_warehouse(server, reader_passwords) as url:
+        yield url
+
+
+@pytest.fixture(scope="class")
+def two_warehouses(server: Server, reader_passwords: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Two new warehouses for the tests of a class."""
+    with new_warehouse(server, reader_passwords) as one, new_warehouse(server, reader_passwords) as other:
+        yield one, other
 
 
 @pytest.fixture
