@@ -30,7 +30,7 @@ SES_TYPES = {
     "DeliveryDelay": "deferred", "Open": "open", "Click": "click",
 }  # fmt: skip
 SUPPRESSED = {"Suppressed", "OnAccountSuppressionList", "OnTenantSuppressionList", "UnsubscribedRecipient"}
-CANONICAL_TYPES = {"targeted", "sent", "delivered", "deferred", "complaint"} | TRACKING
+CANONICAL_TYPES = SENDING - {"hard_bounce", "soft_bounce"} | TRACKING
 
 
 @dataclass
@@ -344,6 +344,7 @@ def _canonical(content: dict[str, Any], at: int, hour: datetime) -> Event | None
         content_part=content.get("content_part"), user_agent=content.get("user_agent"), ip=content.get("ip"),
         event_id=_text(content.get("event_id")), requester_id=_text(content.get("requester_id")), method=content.get("method"),
         amount=None if amount is None else Decimal(str(amount)), articles=content.get("articles"),
+        is_machine_flagged=content.get("is_machine_flagged") is True,
     )  # fmt: skip
 
 

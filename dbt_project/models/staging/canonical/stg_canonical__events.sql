@@ -4,8 +4,8 @@
         when {{ json_text('payload', 'event_type') }} = 'bounce'
             then case {{ json_text('payload', 'bounce_type') }} when 'hard' then 'hard_bounce' else 'soft_bounce' end
         when {{ json_text('payload', 'event_type') }} in (
-            'targeted', 'sent', 'delivered', 'deferred', 'complaint', 'open', 'click', 'mirror_page',
-            'opt_out', 'web', 'transaction', 'forward'
+            'targeted', 'sent', 'rejected', 'delivered', 'deferred', 'auto_reply', 'complaint', 'open', 'click',
+            'mirror_page', 'opt_out', 'web', 'transaction', 'forward'
         ) then {{ json_text('payload', 'event_type') }}
         else 'other'
     end
@@ -28,5 +28,6 @@
     'http_method': 'upper(' ~ json_text('payload', 'method') ~ ')',
     'reason': 'coalesce(' ~ json_text('payload', 'reason') ~ ', ' ~ json_text('payload', 'diagnostic') ~ ')',
     'amount': json_amount('payload', 'amount'),
+    'is_machine_flagged': json_boolean('payload', 'is_machine_flagged', 'false'),
     'article_count': 'cast(' ~ json_integer('payload', 'articles') ~ ' as bigint)',
 }) }}
