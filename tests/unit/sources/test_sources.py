@@ -13,6 +13,7 @@ from sillage.reading import instants, records
 from sillage.reading.framing import Broken, Framer
 from sillage.reading.rejection import Rejected
 from sillage.sources import registry
+from support.source_contract import missing, words_without_payload
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 DOCS = Path(__file__).parents[3] / "docs"
@@ -48,6 +49,12 @@ def sillage_of(rows: list[Row | str]) -> list[dict[str, object]]:
 
 def test_every_provider_file_is_a_source_and_nothing_else_is() -> None:
     assert list(registry()) == ["canonical", "catalog", "sendgrid", "ses"]
+
+
+@pytest.mark.parametrize("source", sorted(set(registry()) - {"catalog"}))
+def test_every_source_has_payloads_their_meaning_a_test_and_a_page(source: str) -> None:
+    assert not missing(source), " ".join(missing(source))
+    assert not words_without_payload(source)
 
 
 def test_sendgrid_writes_seconds_milliseconds_and_digits_as_text() -> None:

@@ -1,0 +1,9 @@
+"""Canonical: what every source keeps."""
+
+from __future__ import annotations
+
+from support.source_contract import SourceContract
+
+
+class TestCanonical(SourceContract):
+    source = "canonical"

@@ -1,0 +1,9 @@
+"""SendGrid: what every source keeps."""
+
+from __future__ import annotations
+
+from support.source_contract import SourceContract
+
+
+class TestSendGrid(SourceContract):
+    source = "sendgrid"

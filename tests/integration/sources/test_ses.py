@@ -1,0 +1,9 @@
+"""SES: what every source keeps."""
+
+from __future__ import annotations
+
+from support.source_contract import SourceContract
+
+
+class TestSES(SourceContract):
+    source = "ses"
