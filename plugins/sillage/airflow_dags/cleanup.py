@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, ExceptionRetryPolicy, RetryAction, RetryRule, task
+from airflow.sdk import DAG, CronDataIntervalTimetable, task
 
 from .. import pipeline
+from .retries import UPKEEP_ARGUMENTS
 
 ABOUT = """
 ### Purpose
@@ -36,15 +37,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     tags=["repo/sillage", "triage/clear-and-rerun"],
-    default_args={
-        "owner": "sillage",
-        "retries": 3,
-        "retry_delay": timedelta(minutes=10),
-        "retry_policy": ExceptionRetryPolicy(
-            rules=[RetryRule(exception=list(pipeline.PASSING), reason="the turn or the connection may come back")],
-            default=RetryAction.FAIL,
-        ),
-    },
+    default_args=UPKEEP_ARGUMENTS,
 ) as dag:
 
     @task

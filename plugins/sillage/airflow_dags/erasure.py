@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, ExceptionRetryPolicy, Param, RetryAction, RetryRule, task
+from airflow.sdk import DAG, Param, task
 
 from .. import pipeline
+from .retries import UPKEEP_ARGUMENTS
 
 ABOUT = """
 ### Purpose
@@ -39,15 +39,7 @@ with DAG(
         "email": Param(None, title="Or the address", type=["string", "null"]),
     },
     tags=["repo/sillage", "triage/clear-and-rerun"],
-    default_args={
-        "owner": "sillage",
-        "retries": 3,
-        "retry_delay": timedelta(minutes=10),
-        "retry_policy": ExceptionRetryPolicy(
-            rules=[RetryRule(exception=list(pipeline.PASSING), reason="the turn or the connection may come back")],
-            default=RetryAction.FAIL,
-        ),
-    },
+    default_args=UPKEEP_ARGUMENTS,
 ) as dag:
 
     @task

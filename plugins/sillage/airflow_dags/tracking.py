@@ -9,10 +9,7 @@ from airflow.sdk import (
     DAG,
     Asset,
     CronDataIntervalTimetable,
-    ExceptionRetryPolicy,
     Param,
-    RetryAction,
-    RetryRule,
     TaskGroup,
     task,
 )
@@ -20,6 +17,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from .. import pipeline, transform
 from ..airflow_turn import TakeTurn
+from .retries import PASSING_TROUBLE
 
 ABOUT = """
 ### Purpose
@@ -53,10 +51,6 @@ HOUR = {
     "type": ["string", "null"],
     "description_md": "An hour in UTC like `2026-01-01T00`. Leave both empty for the run's own hour.",
 }
-PASSING_TROUBLE = ExceptionRetryPolicy(
-    rules=[RetryRule(exception=list(pipeline.PASSING), reason="the connection may come back")], default=RetryAction.FAIL
-)
-
 MODELS = transform.listed(transform.target_path() / "manifest.json")
 # Other DAGs wait for them by name: schedule=[Asset("marts.delivery_statistics")].
 MARTS = [Asset(f"marts.{model.name}") for model in MODELS if model.schema == "marts"]
