@@ -6,7 +6,7 @@ The DAG, `make run`, the benchmarks and the tests run what stands here; nothing 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -162,7 +162,7 @@ def check(run_id: str, boundary: str) -> None:
 
 
 def build(run_id: str) -> None:
-    """Build the change sets of all dbt models; each model's own task tells what it did."""
+    """Build the change sets of all dbt models; the tasks of the marts tell what each did."""
     with _recorded(run_id, transform.BUILD_STAGE) as outcome:
         count, judged = _sparing_late_hours(run_id, transform.BUILD_STAGE, lambda: _build(run_id))
         rules, agents = verdict_rules.version(), user_agents.lists_version()
@@ -199,37 +199,32 @@ def _build_again_after_crash(run_id: str) -> None:
         _build(run_id)
 
 
-def tell(run_id: str, name: str) -> bool:
-    """Log what the build noted for the model `name`; False where it was not reached. Raises ModelError where it failed."""
-    told = transform.told(warehouse_url(), run_id, name)
-    if told is None:
-        log.info("The dbt build of this run did not reach the model %s: the log of the task `build` says why.", name)
-        return False
-    state, message, lines = told
-    for line in lines:
-        log.info("dbt: %s", line)
-    if state == "failed":
-        raise transform.ModelError(message)
-    log.info("%s", message)
-    return True
+def tell(run_id: str, names: Sequence[str]) -> bool:
+    """Log what the build noted for the models `names`; False if it did not reach the last. Raises ModelError if one failed."""
+    told = transform.told(warehouse_url(), run_id, names)
+    for _, message, lines in told.values():
+        for line in lines:
+            log.info("dbt: %s", line)
+        log.info("%s", message)
+    if failed := [message for state, message, _ in told.values() if state == "failed"]:
+        raise transform.ModelError(" ".join(failed))
+    if names[-1] not in told:
+        log.info(
+            "The dbt build of this run did not reach the model %s: the log of the task `build` says why.", names[-1]
+        )
+    return names[-1] in told
 
 
 def publish(run_id: str) -> dict[str, int]:
-    """Apply all change sets in one transaction: from now on readers see the run's hours.
+    """Apply all change sets in one transaction: from now on readers see the run's hours, and the turn is free.
 
     Returns what those hours hold now: records, events, duplicates, records without event, rejected ones; and how many hours.
     """
-    with _recorded(run_id, "publish") as outcome:
-        _build_again_after_crash(run_id)
-        counts = _sparing_late_hours(
-            run_id,
-            "publish",
-            lambda: transform.publish(warehouse_url(), run_id),
-            lambda: (
-                _build(run_id),
-                quality.check(warehouse_url(), run_id, "marts"),
-            ),
-        )
+    with _entry() as cursor:
+        # Another try of this task did it, and its process ended before it could say so.
+        is_done = journal.is_published(cursor, run_id)
+    with _recorded(run_id, "publish", needs_turn=not is_done) as outcome:
+        counts = transform.figures_of(warehouse_url(), run_id) if is_done else _publish(run_id)
         outcome.sentence = (
             f"Published {counts['hours']} hour(s): {counts['record_count']} records read = {counts['event_count']} events"
             f" + {counts['duplicate_count']} duplicates + {counts['other_count']} without event"
@@ -242,6 +237,16 @@ def publish(run_id: str) -> dict[str, int]:
     return counts
 
 
+def _publish(run_id: str) -> dict[str, int]:
+    _build_again_after_crash(run_id)
+    return _sparing_late_hours(
+        run_id,
+        "publish",
+        lambda: transform.publish(warehouse_url(), run_id),
+        lambda: (_build(run_id), quality.check(warehouse_url(), run_id, "marts")),
+    )
+
+
 def news_of(run_id: str, counts: Mapping[str, int]) -> dict[str, Any]:
     """What to tell those who wait for the marts: the windows that `run_id` published, late hours included, and its `counts`."""
     with _entry() as cursor:
@@ -250,7 +255,7 @@ def news_of(run_id: str, counts: Mapping[str, int]) -> dict[str, Any]:
 
 
 def end(run_id: str) -> None:
-    """Give the writer's turn back, however the run ended; a run that did not publish is noted as failed."""
+    """Give the writer's turn back where publishing has not; a run that did not publish is noted as failed."""
     with _entry() as cursor:
         cursor.execute(
             "select message from ops.journal where run_id = %s and state = 'failed' order by entry_id desc limit 1",
@@ -258,7 +263,7 @@ def end(run_id: str) -> None:
         )
         (why,) = cursor.fetchone() or ("The run ended before it published; the log of the task that failed tells why.",)
         held = turn.give_back(cursor, run_id, why)
-    log.info("The writer's turn is %s.", "given back" if held else "another run's already: nothing to give back")
+    log.info("The writer's turn is %s.", "given back" if held else "not this run's any more: publishing gave it back")
 
 
 def clean() -> None:
@@ -299,10 +304,11 @@ class _Outcome:
 
 
 @contextmanager
-def _recorded(run_id: str, stage: str) -> Iterator[_Outcome]:
-    """Journal how the block went, and log for the person on call where it fails; the block fills in what it did."""
+def _recorded(run_id: str, stage: str, *, needs_turn: bool = True) -> Iterator[_Outcome]:
+    """Journal how the block went, and log for the person on call if it fails; the block fills in what it did."""
     with _entry() as cursor:
-        turn.assert_held(cursor, run_id)
+        if needs_turn:
+            turn.assert_held(cursor, run_id)
         journal.write(cursor, run_id, stage, "started", f"Started {stage}.")
     outcome = _Outcome(f"Finished {stage}.")
     try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -40,20 +41,27 @@ def run_hours(
 ) -> dict[str, int]:
     """The stages of `window`, the checks only if `is_checked`: they take as long as all others. Returns what `publish` does."""
     asked = pipeline.Run(f"test {next(_numbers)}", window, recompute, force, allow_vanished)
-    environment = {
-        "SILLAGE_WAREHOUSE_URL": url,
-        "SILLAGE_LANDING": str(zone),
-        "SILLAGE_LATE_HOURS": str(late_hours),
-        "SILLAGE_HOME": str(zone.parent),
-    }
     counts: dict[str, int] | None = {}
-    with patch.dict(os.environ, environment), pipeline.begun(asked):
+    with settings_of(url, zone, late_hours), pipeline.begun(asked):
         for name, stage in pipeline.STAGES.items():
             if name == "publish":
                 before_publish()
             if is_checked or not name.startswith("check"):
                 counts = stage(asked)
     return counts or {}
+
+
+@contextmanager
+def settings_of(url: str, zone: Path, late_hours: int = 48) -> Iterator[None]:
+    """The settings of a run on the warehouse at `url` and the landing zone `zone`."""
+    environment = {
+        "SILLAGE_WAREHOUSE_URL": url,
+        "SILLAGE_LANDING": str(zone),
+        "SILLAGE_LATE_HOURS": str(late_hours),
+        "SILLAGE_HOME": str(zone.parent),
+    }
+    with patch.dict(os.environ, environment):
+        yield
 
 
 def rows(url: str, query: str) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "quality": {"runs", "warehouse", "settings", "window", "privacy"},
     "upkeep": {"runs", "privacy"},
     "pipeline": {"landing", "transform", "quality", "upkeep", "runs", "warehouse", "settings", "window", "privacy"},
+    "airflow_preload": set(),
     "airflow_turn": {"pipeline", "runs", "warehouse"},
     "airflow_dags": {"airflow_turn", "pipeline", "transform"},
     "tabs": {"runs", "warehouse", "settings", "privacy"},

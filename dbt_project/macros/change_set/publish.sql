@@ -1,10 +1,11 @@
 {#
   Apply the change sets of all models, and with them the run's row in marts.workflow_windows, in one transaction: a reader
-  sees the marts before the run or after it. Repeating it changes nothing.
-  `dbt run-operation publish`; refuses when a change set is another run's.
+  sees the marts before the run or after it. The same transaction gives the writer's turn back, so that the next run begins while
+  this one's tasks still tell what was done. Repeating it changes nothing.
+  `dbt run-operation publish --args '{run_id: ...}'`; refuses when a change set is another run's.
 #}
-{% macro publish() %}
-    {%- set run_id = current_run_id() -%}
+{% macro publish(run_id) %}
+    {%- set run_id = run_id | replace("'", "''") -%}
     {%- set change_sets = graph.nodes.values() | selectattr('config.materialized', 'equalto', 'change_set') | list -%}
     {% do run_query("begin; set local lock_timeout = '60s'; " ~ hold_turn(run_id)) %}
     {# Asked with the turn held: another try of this run may have been publishing until now. #}
@@ -22,18 +23,23 @@
     {%- endfor -%}
     {%- do statements.extend(attachments) -%}
     {%- do statements.append("update ops.run set state = 'published', ended_at = now(), message = 'Published.' where run_id = '" ~ run_id ~ "'") -%}
+    {%- do statements.append("update ops.writer set run_id = null, acquired_at = null where run_id = '" ~ run_id ~ "'") -%}
     {% do run_query(statements | join('; ') ~ "; commit;") %}
     {{ log("Published run " ~ run_id ~ ": " ~ change_sets | length ~ " change sets in one transaction.", info=true) }}
 {% endmacro %}
 
 {#
   Keep the turn until the transaction ends. The server goes on with it when the process that sent it is killed: the run that
-  takes over, or this run tried again, then waits for its end and starts from what it published.
+  takes over, or this run tried again, then waits for its end and starts from what it published. A run that has published has
+  given its turn back, and is no error.
 #}
 {% macro hold_turn(run_id) -%}
     do $hold$ begin
-        perform from ops.writer where run_id = '{{ run_id }}' for update;
-        if not found then
+        perform from ops.writer for update;
+        if
+            not exists (select from ops.writer where run_id = '{{ run_id }}')
+            and not exists (select from ops.run where run_id = '{{ run_id }}' and state = 'published')
+        then
             raise exception 'Nothing was published: run {{ run_id }} does not hold the writer''s turn any more. Clear the whole run.';
         end if;
     end $hold$;

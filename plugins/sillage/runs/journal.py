@@ -82,6 +82,12 @@ def end_run(cursor: Cursor, run_id: str, state: str, message: str) -> None:
     )
 
 
+def is_published(cursor: Cursor, run_id: str) -> bool:
+    """Whether `run_id` has published."""
+    cursor.execute("select state from ops.run where run_id = %s", (run_id,))
+    return cursor.fetchone() == ("published",)
+
+
 def write(
     cursor: Cursor, run_id: str, stage: str, state: str, message: str, counts: Mapping[str, object] | None = None
 ) -> None:

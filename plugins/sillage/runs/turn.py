@@ -1,5 +1,5 @@
 """The writer's turn: one run, or one piece of upkeep, writes to the warehouse at a time. Nothing else writes `ops.writer`,
-but publishing, which locks its row."""
+but publishing, which locks its row and gives the turn back (dbt_project/macros/change_set/publish.sql)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """dbt on the warehouse: one build prepares a run's changes, one transaction publishes them."""
 
 from .building import BUILD_STAGE, build, is_built, told
-from .dbt import ManifestError, ModelError, invoke, listed, parse, target_path
-from .publishing import PublishError, publish
+from .dbt import ManifestError, ModelError, invoke, last_ones, listed, parse, target_path, with_upstream
+from .publishing import PublishError, figures_of, publish
 
 __all__ = [
     "BUILD_STAGE",
@@ -10,11 +10,14 @@ __all__ = [
     "ModelError",
     "PublishError",
     "build",
+    "figures_of",
     "invoke",
     "is_built",
+    "last_ones",
     "listed",
     "parse",
     "publish",
     "target_path",
     "told",
+    "with_upstream",
 ]

@@ -1,12 +1,13 @@
 """One dbt build of all models, and what each of them did, told from the journal.
 
-One `dbt build` serves all models, because starting dbt costs more than an hour's models do (docs/adr/0002); every model
-still has a task of its own in Airflow, which shows what `build` noted down for it.
+One `dbt build` serves all models, because starting dbt costs more than an hour's models do (docs/adr/0002); a task of
+every mart shows in Airflow what `build` noted down for it and for the models that it reads.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
@@ -75,19 +76,20 @@ def _mark(url: str, run_id: str) -> None:
         cursor.execute("insert into work.build (run_id) values (%s)", (run_id,))
 
 
-def told(url: str, run_id: str, name: str) -> tuple[str, str, list[str]] | None:
-    """What the newest build of `run_id` noted for the model `name`: state (succeeded or failed), a sentence, dbt's lines.
-
-    None where that build did not reach the model.
+def told(url: str, run_id: str, names: Sequence[str]) -> dict[str, tuple[str, str, list[str]]]:
+    """What the newest build of `run_id` noted for the models `names`, in their order: state (succeeded or failed), a sentence,
+    dbt's lines. Those that the build did not reach are left out.
     """
     with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
         cursor.execute(
-            "select state, message, counts -> 'lines' from ops.journal where run_id = %(run)s and stage = %(model)s and entry_id >"
+            "select stage, state, message, counts -> 'lines' from ops.journal where run_id = %(run)s and stage = any(%(models)s)"
+            " and entry_id >"
             " (select max(entry_id) from ops.journal where run_id = %(run)s and stage = %(build)s and state = 'started')"
-            " order by entry_id desc limit 1",
-            {"run": run_id, "model": _stage(name), "build": BUILD_STAGE},
+            " order by entry_id",
+            {"run": run_id, "models": [_stage(name) for name in names], "build": BUILD_STAGE},
         )
-        return cursor.fetchone()
+        found = {stage: (state, message, lines) for stage, state, message, lines in cursor.fetchall()}
+    return {name: found[_stage(name)] for name in names if _stage(name) in found}
 
 
 def _stage(name: str) -> str:

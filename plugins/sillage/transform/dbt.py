@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,28 @@ def listed(manifest: Path) -> list[Model]:
         for node in kept.values()
     ]
     return sorted(models, key=lambda model: model.name)
+
+
+def last_ones(models: Iterable[Model]) -> list[str]:
+    """The marts, and what no other model reads: every model stands before one of them."""
+    listed = list(models)
+    read = {name for model in listed for name in model.reads}
+    return [model.name for model in listed if model.schema == "marts" or model.name not in read]
+
+
+def with_upstream(models: Iterable[Model], name: str) -> list[str]:
+    """The model `name` and all that it reads, directly or not, each after those that it reads itself."""
+    reads = {model.name: model.reads for model in models}
+    found: dict[str, None] = {}
+
+    def follow(one: str) -> None:
+        for other in reads[one]:
+            if other not in found:
+                follow(other)
+        found[one] = None
+
+    follow(name)
+    return list(found)
 
 
 def parse(url: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
@@ -23,9 +24,9 @@ BUSY = (
 
 
 def publish(url: str, run_id: str) -> dict[str, int]:
-    """Apply the change sets of `run_id`, the holder of the writer's turn, in one transaction; repeating it changes nothing.
+    """Apply the change sets of `run_id`, the holder of the writer's turn, in one transaction, which gives the turn back.
 
-    Gives what the run's hours hold now (sums of marts.workflow_windows) and how many hours they are. Raises PublishError,
+    Repeating it changes nothing. Returns what the run's hours hold now (figures_of). Raises PublishError,
     or WarehouseError where the connection broke (worth another try: the transaction was applied as a whole or not at all).
     """
     said: list[str] = []
@@ -36,17 +37,26 @@ def publish(url: str, run_id: str) -> dict[str, int]:
             log.info("%s", said[-1])
 
     # --no-write-json: the manifest there is Airflow's to read at any moment.
-    result = invoke(url, ["run-operation", "publish", "--no-write-json", "--target-path", str(target_path())], hear)
+    arguments = [
+        "publish",
+        "--args",
+        json.dumps({"run_id": run_id}),
+        "--no-write-json",
+        "--target-path",
+        str(target_path()),
+    ]
+    result = invoke(url, ["run-operation", *arguments], hear)
     if not result.success:
         why = str(result.exception or (said[-1] if said else "dbt gave no reason"))
         if warehouse.is_passing(why):
             what = BUSY if "lock timeout" in why else "The warehouse went away while publishing"
             raise warehouse.WarehouseError(f"{what}. {why}")
         raise PublishError(f"Run {run_id} published nothing: {why}")
-    return _figures(url, run_id)
+    return figures_of(url, run_id)
 
 
-def _figures(url: str, run_id: str) -> dict[str, int]:
+def figures_of(url: str, run_id: str) -> dict[str, int]:
+    """What the hours of `run_id` hold as they are published: sums of marts.workflow_windows, and how many hours they are."""
     names = ("record_count", "event_count", "duplicate_count", "other_count", "rejected_count")
     with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
         cursor.execute(
