@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 VENV := .venv/bin
-SILLAGE := PYTHONPATH=plugins $(VENV)/python -m sillage
+SILLAGE := $(VENV)/python -m sillage
 DBT := DBT_PROFILES_DIR=dbt_project DBT_PROJECT_DIR=dbt_project DBT_SEND_ANONYMOUS_USAGE_STATS=False $(VENV)/dbt
 
 # What a shell holds for other Pythons.
@@ -51,7 +51,7 @@ test: .venv/.dev dbt_project/target/manifest.json ## unit, DAG, integration and 
 WORKERS ?= -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 bench: .venv/.dev dbt_project/target/manifest.json ## every benchmark, and a table (hours; 45 GB of disk; HISTORY=folder keeps the history)
-	PYTHONPATH=plugins $(VENV)/python bench/all.py $(HISTORY)
+	$(VENV)/python bench/all.py $(HISTORY)
 
 lint: .venv/.dev ## ruff, mypy, sqlfluff, dbt parse
 	$(VENV)/ruff check .
@@ -72,11 +72,11 @@ pins: .venv/.dev ## write constraints.txt and constraints-dev.txt anew from the 
 	$(VENV)/uv pip compile $(PIN) -c constraints-dev.txt requirements.txt -o constraints.txt
 PIN := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make pins"
 
-.venv/.runtime: constraints.txt
+.venv/.runtime: constraints.txt tools/venv.sh
 	@tools/venv.sh constraints.txt
 	@touch $@
 
-.venv/.dev: constraints-dev.txt constraints.txt
+.venv/.dev: constraints-dev.txt constraints.txt tools/venv.sh
 	@tools/venv.sh constraints-dev.txt
 	@touch .venv/.runtime $@
 

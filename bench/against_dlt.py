@@ -1,6 +1,6 @@
 """Landing 200 000 SendGrid records against `dlt`, the Python library that loads data, into the same Postgres.
 
-    PYTHONPATH=plugins python bench/against_dlt.py [records] [rounds]
+    .venv/bin/python bench/against_dlt.py [records] [rounds]
 
 dlt gets a virtual environment of its own in a temporary folder (pip, pinned version) and the set-up that its documentation
 shows: its filesystem source on the same file, its `read_jsonl`, its defaults, `append`, telemetry off. Time counts from the
@@ -46,7 +46,7 @@ print(json.dumps({"seconds": taken, "records": count}))
 
 
 def install(folder: Path) -> Path:
-    """Make a virtual environment with dlt in `folder`; gives its Python."""
+    """Make a virtual environment with dlt in `folder`; returns its Python."""
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", DLT], check=True)

@@ -1,6 +1,6 @@
 """All benchmarks in one go, with a table at the end: what `make bench` runs.
 
-    PYTHONPATH=plugins python bench/all.py [FOLDER]
+    .venv/bin/python bench/all.py [FOLDER]
 
 FOLDER keeps the history of 20 million events (bench/history.py) that several of them run over; without it the history is made
 in a temporary folder, of 45 GB at most, and gone at the end. A benchmark that fails does not keep the others from running. Exits

@@ -1,6 +1,6 @@
 """The demo through a real Airflow: a backfill, an hourly and a manual run started together, then 24 windows, timed.
 
-    PYTHONPATH=plugins python bench/backfill.py [windows]
+    .venv/bin/python bench/backfill.py [windows]
 
 Starts what `make up` starts, in a temporary folder and on ports of its own. A backfill of three hours, a manual run over the rest of
 the demo and the hourly run that the scheduler makes begin at once: all must succeed, one after the other. Then come a
@@ -129,7 +129,7 @@ def runs(api: AirflowApi) -> list[dict[str, Any]]:
 
 
 def wait_for(api: AirflowApi, are_there: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
-    """Wait until the runs that must be there are and none is under way; gives all of them."""
+    """Wait until the runs that must be there are and none is under way; returns all of them."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         found = runs(api)

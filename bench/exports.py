@@ -1,6 +1,6 @@
 """One large delivery in the tabs: its recipients, its logs in every order, and its million events as a file.
 
-    PYTHONPATH=plugins python bench/exports.py [FOLDER]
+    .venv/bin/python bench/exports.py [FOLDER]
 
 A delivery to 300 000 recipients, of whom some open often, some click, few bounce and very few opt out or read on a console, and
 one beside it that went to the same people: landed, built and published by the real stages, then asked of a real API server

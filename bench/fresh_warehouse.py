@@ -18,7 +18,7 @@ from sillage.warehouse import roles
 
 
 def add_warehouse(server: Server, name: str, passwords: Mapping[str, str] | None = None) -> str:
-    """Make the database `name` a migrated warehouse, its readers' roles with `passwords`; gives its URL."""
+    """Make the database `name` a migrated warehouse, its readers' roles with `passwords`; returns its URL."""
     admin(server, f"create database {name}")
     url = server.url(name)
     roles.bootstrap_roles(url, passwords or {})

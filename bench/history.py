@@ -1,7 +1,7 @@
 """A warehouse with a history: by default 20 million events of 13 million messages in 600 deliveries and 30 days.
 
-    PYTHONPATH=plugins python bench/history.py FOLDER [events]    make it, or start it again, and print its URLs
-    PYTHONPATH=plugins python bench/history.py FOLDER stop        stop its server; the folder stays
+    .venv/bin/python bench/history.py FOLDER [events]    make it, or start it again, and print its URLs
+    .venv/bin/python bench/history.py FOLDER stop        stop its server; the folder stays
 
 The first day goes through the real pipeline. The other days are copies of it, made in SQL: what is kept per delivery or hour is
 exact for a copy once ids and times are shifted, so events and counters agree as if every day had been run; what is kept
@@ -52,7 +52,7 @@ class HistoryError(RuntimeError):
 def fill(url: str, folder: Path, events: int = EVENTS) -> None:
     """Fill the empty, migrated and parsed warehouse at `url` with a season of `events`; files go to `folder`.
 
-    Raises HistoryError where a table is there that this file does not know how to copy.
+    Raises HistoryError if a table is there that this file does not know how to copy.
     """
     zone = folder / "season"
     season.write_first_day(zone, events)
@@ -88,7 +88,7 @@ def _assert_keys(cursor: Cursor) -> None:
 
 
 def _tables(cursor: Cursor) -> dict[str, list[tuple[str, str]]]:
-    """The tables to copy, each with its columns' names and types. Raises HistoryError where one is unknown."""
+    """The tables to copy, each with its columns' names and types. Raises HistoryError if one is unknown."""
     cursor.execute(
         "select format('%s.%s', table_schema, table_name), table_name, array_agg(column_name::text order by ordinal_position),"
         " array_agg(data_type::text order by ordinal_position)"
@@ -222,7 +222,7 @@ class Kept:
 def keep(folder: Path, events: int = EVENTS) -> Kept:
     """Start the server of the history in `folder`, and make the history where it is not there yet.
 
-    Raises HistoryError where another history is there.
+    Raises HistoryError if another history is there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     settle(folder)

@@ -1,6 +1,6 @@
 """Landing a million SendGrid records against bare COPY of the same bytes into one jsonb column.
 
-    PYTHONPATH=plugins python bench/landing.py [records] [rounds]
+    .venv/bin/python bench/landing.py [records] [rounds]
 
 Starts a Postgres of its own in a temporary folder. Both sides alternate, so that what else the machine does hits both;
 the figure that counts is the ratio of the medians. Exits with 1 when it is over the limit.

@@ -1,6 +1,6 @@
 """The same window of 200 000 events over an empty warehouse and over 20 million events: an hour costs what the hour brought.
 
-    PYTHONPATH=plugins python bench/over_history.py [FOLDER [events [rounds]]]
+    .venv/bin/python bench/over_history.py [FOLDER [events [rounds]]]
 
 FOLDER holds a history that bench/history.py kept (made where it is missing; without FOLDER a temporary one). The benchmark works on a
 copy of it. One in a hundred of a window's events is an open or click of a message of the history, spread over all old

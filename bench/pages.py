@@ -1,6 +1,6 @@
 """Every page of the Tracking tabs, and the filters and sorts that a person uses, asked of a real Airflow by a real client.
 
-    PYTHONPATH=plugins python bench/pages.py [tabs-url owner-url]
+    .venv/bin/python bench/pages.py [tabs-url owner-url]
 
 The URLs name a warehouse with the roles tabs_reader and owner (bench/history.py prints them); without them the demo of the tests
 is made. Starts an API server of its own with one worker, logs in, asks each page once to warm it and then ROUNDS times in
@@ -88,7 +88,7 @@ class Result:
 
 
 def measure(tabs_url: str, owner_url: str, rounds: int = ROUNDS) -> Result:
-    """Start an API server on the warehouse and ask it every page. Raises RuntimeError where a page is refused."""
+    """Start an API server on the warehouse and ask it every page. Raises RuntimeError if a page is refused."""
     with (
         tempfile.TemporaryDirectory(prefix="sillage-pages-") as home,
         serving(Path(home), owner_url, tabs_url) as server,

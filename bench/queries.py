@@ -1,6 +1,6 @@
 """How long a BI tool waits for the marts at a history of 20 million events, as the role bi_reader.
 
-    PYTHONPATH=plugins python bench/queries.py [FOLDER [events [calls]]]
+    .venv/bin/python bench/queries.py [FOLDER [events [calls]]]
 
 FOLDER holds a history that bench/history.py kept (made where it is missing; without FOLDER a temporary one). Every question about
 one delivery is asked for deliveries at random, the question about all of them a tenth as often; what counts is the 95th percentile.

@@ -129,7 +129,7 @@ def catalog() -> Iterator[dict[str, Any]]:
 
 
 def write(zone: Path, source: str, hour: datetime, records: Iterable[dict[str, Any]]) -> Path:
-    """Write `records` as JSON lines into the hour's folder; gives the file."""
+    """Write `records` as JSON lines into the hour's folder; returns the file."""
     file = zone / source / f"{hour:%Y-%m-%d}" / f"{hour:%H}" / "events.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as output:

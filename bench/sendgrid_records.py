@@ -16,7 +16,7 @@ TIME = 1767243600  # 2026-01-01T05:00:00Z
 def write_records(zone: Path, count: int) -> Path:
     """Write `count` events of half as many messages, 290 bytes on average, one a line, into the hour HOUR of the landing zone.
 
-    Gives the file.
+    Returns the file.
     """
     file = zone / "sendgrid/2026-01-01/05/events.jsonl"
     file.parent.mkdir(parents=True)

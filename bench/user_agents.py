@@ -1,8 +1,8 @@
 """How fast user agents are judged, and how right.
 
-    PYTHONPATH=plugins python bench/user_agents.py speed                   1 M rows with 5 000 distinct agents
-    PYTHONPATH=plugins python bench/user_agents.py warehouse               the same in SILLAGE_WAREHOUSE_URL
-    PYTHONPATH=plugins python bench/user_agents.py devices FOLDER [-v]     device class on WhichBrowser's cases
+    .venv/bin/python bench/user_agents.py speed                   1 M rows with 5 000 distinct agents
+    .venv/bin/python bench/user_agents.py warehouse               the same in SILLAGE_WAREHOUSE_URL
+    .venv/bin/python bench/user_agents.py devices FOLDER [-v]     device class on WhichBrowser's cases
 
 FOLDER is `tests/data` of a checkout of WhichBrowser's Parser-PHP; its cases are read from there and never kept here.
 """
@@ -119,7 +119,7 @@ def _made_agents(rows: int, distinct: int, chance: random.Random) -> list[str]:
 
 
 def devices(folder: Path, is_verbose: bool) -> int:
-    """Device class on every case of `folder`; gives 1 where the goals are missed, 0 where they are met."""
+    """Device class on every case of `folder`; returns 1 where the goals are missed, 0 where they are met."""
     right: Counter[str] = Counter()
     asked: Counter[str] = Counter()
     confused: Counter[tuple[str, str]] = Counter()

@@ -1,6 +1,6 @@
 """What verdicts and user agents cost: one window's build as it is, against the same build without them, side by side.
 
-    PYTHONPATH=plugins python bench/verdict_cost.py [events] [rounds]
+    .venv/bin/python bench/verdict_cost.py [events] [rounds]
 
 The window holds the events of the labelled simulation, landed once. Without them means: no verdict rule (the var), the models of
 JUDGING without a row, no agent known. That takes the marking of repeated opens away too; what stays on both sides is the carrying:

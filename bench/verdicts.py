@@ -1,6 +1,6 @@
 """How well people are told from machines: a labelled simulation through the real pipeline, precision and recall per verdict.
 
-    PYTHONPATH=plugins python bench/verdicts.py [messages]
+    .venv/bin/python bench/verdicts.py [messages]
 
 Exit code 1 where a goal is missed. What the simulation assumes stands in verdict_simulation.py; what the rules cannot see, and what
 the figures mean, in docs/indicators.md.
@@ -29,7 +29,7 @@ Judged = tuple[str, str, str, str, str]  # truth, who did it, verdict, reason, t
 
 
 def judged(url: str, world: World) -> list[Judged]:
-    """Every tracking event with its truth and its verdict. Raises RuntimeError where one got lost on the way."""
+    """Every tracking event with its truth and its verdict. Raises RuntimeError if one got lost on the way."""
     with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
         cursor.execute("select provider_event_id, verdict, verdict_reason, event_type from marts.recipient_tracking")
         found = {name: rest for name, *rest in cursor.fetchall()}
@@ -40,7 +40,7 @@ def judged(url: str, world: World) -> list[Judged]:
 
 
 def report(rows: list[Judged]) -> int:
-    """Print precision and recall; gives 1 where a goal is missed, else 0."""
+    """Print precision and recall; returns 1 where a goal is missed, else 0."""
     pairs = Counter((truth, AS_COUNTED.get(verdict, verdict)) for truth, _, verdict, _, _ in rows)
     score: dict[str, tuple[float, float]] = {}
     print(f"{'verdict':14} {'true':>7} {'told':>7} {'right':>7}  precision  recall")

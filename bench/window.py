@@ -1,6 +1,6 @@
 """A whole window, land to publish with its checks, against a hand-written minimum that does a fraction of it.
 
-    PYTHONPATH=plugins python bench/window.py [records] [rounds]
+    .venv/bin/python bench/window.py [records] [rounds]
 
 The minimum: bare COPY into jsonb, one typed INSERT SELECT, a unique index on the event's id, the grouped counts. Both sides
 alternate on one server of the benchmark's own, ours in an empty warehouse each time; what counts is the ratio of the medians.

@@ -39,7 +39,7 @@ LOGINS = {"admin": "Admin", "operator": "Operator", "marketer": "Marketer"}
 
 
 def main() -> int:
-    """Do all of it; gives the exit code. What cannot be done is told in one sentence."""
+    """Do all of it; returns the exit code. What cannot be done is told in one sentence."""
     try:
         prepare_databases()
         say(f"The DAG is drawn from {transform.parse(settings.load().warehouse_url)}.")
@@ -94,7 +94,7 @@ def prepare_login(security: Any, name: str, role: str, password: str) -> None:
 
 
 def secret(name: str) -> str:
-    """The text of the secret `name`. Raises OSError where the service was not given it."""
+    """The text of the secret `name`. Raises OSError if the service was not given it."""
     return (SECRETS / name).read_text(encoding="utf-8").strip()
 
 

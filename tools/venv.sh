@@ -58,4 +58,7 @@ with_pip() {
 }
 say "Installing the packages of $pins (a few minutes the first time)."
 with_uv >"$log" 2>&1 || with_pip >>"$log" 2>&1 || explain
+# As an editable installation would: our package is this checkout's, whoever asks for it.
+.venv/bin/python -c 'import pathlib, sysconfig; here = pathlib.Path("plugins").resolve()
+pathlib.Path(sysconfig.get_path("purelib"), "sillage.pth").write_text(f"{here}\n", encoding="utf-8")'
 rm -f "$log"

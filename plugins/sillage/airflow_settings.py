@@ -66,7 +66,7 @@ def _connection(connection_id: str) -> str | None:
 def postgres_url(connection_id: str, uri: str) -> str:
     """The `uri` of the Airflow Connection `connection_id` as libpq reads it, with what its extra asks of TLS.
 
-    Raises UnusableConnectionError where it is of another type, or names no login or no database (Airflow's field Schema).
+    Raises UnusableConnectionError if it is of another type, or names no login or no database (Airflow's field Schema).
     """
     parts = urlsplit(uri)
     if parts.scheme not in POSTGRES or not parts.username or not parts.path.strip("/"):

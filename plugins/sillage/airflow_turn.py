@@ -31,7 +31,7 @@ class TakeTurn(BaseOperator):
     """
 
     def execute(self, context: Any) -> None:
-        """Take the turn, or wait for it. Raises WindowError where the run's window cannot be, before anything waits."""
+        """Take the turn, or wait for it. Raises WindowError if the run's window cannot be, before anything waits."""
         run_id = context["run_id"]
         pipeline.window_of(context)
         holder = attempt(self.dag_id, run_id)
@@ -42,7 +42,7 @@ class TakeTurn(BaseOperator):
         self.defer(trigger=TurnTrigger(self.dag_id, run_id), method_name="resume")
 
     def resume(self, context: Any, event: object = None) -> None:
-        """Go on, holding the turn. Raises NotTheWriterError where the turn was lost since the trigger took it."""
+        """Go on, holding the turn. Raises NotTheWriterError if the turn was lost since the trigger took it."""
         pipeline.begin(context["run_id"], pipeline.window_of(context), context["params"].get("recompute"))
 
 

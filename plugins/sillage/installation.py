@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from . import airflow_settings, transform, warehouse
 from .settings import SettingError, Settings
@@ -32,8 +32,6 @@ def prepare(chosen: Settings, admin_url: str) -> Iterator[str]:
     if admin_url:
         yield from _prepare_database(admin_url, owner, unquote(parts.password or ""), name)
     warehouse.assert_not_newer(url)
-    # In the warehouse's own database: with an administrator's of another, every database of the server would be closed.
-    in_database = urlsplit(admin_url or url)._replace(path=f"/{quote(name)}").geturl()
     tabs = urlsplit(chosen.tabs_url or _from_airflow("SILLAGE_TABS_URL"))
     if tabs.username not in (None, "tabs_reader"):
         raise SettingError(
@@ -41,7 +39,8 @@ def prepare(chosen: Settings, admin_url: str) -> Iterator[str]:
             " user tabs_reader."
         )
     passwords = {"tabs_reader": unquote(tabs.password)} if tabs.password else {}
-    roles.bootstrap_roles(in_database, passwords)
+    # Only the warehouse's database is closed: the server's others are not ours.
+    roles.bootstrap_roles(admin_url or url, passwords, name)
     yield f"The roles {', '.join(roles.READERS)} are there" + (
         ", and tabs_reader has the password of the tabs' connection." if passwords else "; none was given a password."
     )

@@ -79,7 +79,7 @@ def begun(asked: Run) -> Iterator[None]:
 def window_of(context: Mapping[str, Any]) -> Window:
     """The hours a run is asked for: `window_start` and `window_end` of its params, else its data interval.
 
-    `context` is Airflow's of any task of the run. Raises WindowError where neither makes a window.
+    `context` is Airflow's of any task of the run. Raises WindowError if neither makes a window.
     """
     start, end = (context["params"].get(name) or None for name in ("window_start", "window_end"))
     if start and end:
@@ -102,7 +102,7 @@ def window_of(context: Mapping[str, Any]) -> Window:
 def begin(run_id: str, window: Window, recompute: str | None = None) -> None:
     """Note that `run_id`, the holder of the turn, begins to work on `window` and recomputes a delivery, `all` or none.
 
-    Raises RecomputeError where that delivery cannot be recomputed.
+    Raises RecomputeError if that delivery cannot be recomputed.
     """
     with _entry() as cursor:
         turn.assert_held(cursor, run_id)
@@ -285,7 +285,7 @@ def erase(recipient_id: str | None, email: str | None) -> None:
 
 
 def warehouse_url() -> str:
-    """The setting SILLAGE_WAREHOUSE_URL. Raises SettingError where it is not set."""
+    """The setting SILLAGE_WAREHOUSE_URL. Raises SettingError if it is not set."""
     url = settings.load().warehouse_url
     if not url:
         raise settings.SettingError(

@@ -115,7 +115,7 @@ def home_folder(environment: Mapping[str, str] | _Surroundings | None = None) ->
 
 
 def with_password(url: str, file: Path) -> str:
-    """`url` (which names a user) with the password that stands in `file`. Raises SettingError where it cannot be read."""
+    """`url` (which names a user) with the password that stands in `file`. Raises SettingError if it cannot be read."""
     try:
         password = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -38,7 +38,7 @@ COPIED = re.compile(r"^COPY (\S+) /opt/sillage/", re.MULTILINE)
 
 
 def make_secrets(file: Path) -> dict[str, str]:
-    """Let docker/make-secrets fill `file`; gives what stands there then."""
+    """Let docker/make-secrets fill `file`; returns what stands there then."""
     subprocess.run([str(CHECKOUT / "docker" / "make-secrets"), str(file)], check=True, capture_output=True)
     return dict(line.split("=", 1) for line in file.read_text(encoding="utf-8").splitlines())
 
@@ -175,7 +175,7 @@ def test_compose_refuses_by_name_what_is_missing(tmp_path: Path, missing: str) -
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A running Sillage of its own with a small demo landing zone, in which one run took all of it; gives its settings."""
+    """A running Sillage of its own with a small demo landing zone, in which one run took all of it; returns its settings."""
     if os.environ.get("SILLAGE_TEST_COMPOSE") != "1":
         pytest.skip("builds an image and starts five containers: set SILLAGE_TEST_COMPOSE=1 to run it")
     if not has_compose() or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:

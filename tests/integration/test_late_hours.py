@@ -125,7 +125,7 @@ def workflow(server: Server, warehouse_url: str, tmp_path: Path, monkeypatch: py
 
 
 def poison(workflow: Workflow, stage: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Let `stage` fail wherever a run's hours hold a click on POISON; gives what ends that."""
+    """Let `stage` fail wherever a run's hours hold a click on POISON; returns what ends that."""
     if stage.startswith("check"):
         boundary = stage.removeprefix("check ")
         shutil.copytree(quality.EXPECTATIONS, folder)

@@ -23,7 +23,7 @@ SOURCES = ("canonical", "catalog", "sendgrid", "ses")
 
 
 def write(zone: Path, source: str, hour: datetime, found: list[dict[str, Any]]) -> int:
-    """Write `found` into an hour of `source`, a record a line; gives how many lines that is."""
+    """Write `found` into an hour of `source`, a record a line; returns how many lines that is."""
     folder = zone / source / f"{hour:%Y-%m-%d/%H}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "odd.jsonl").write_bytes(b"".join(map(line, found)))

@@ -46,7 +46,7 @@ def said(text: str, name: str) -> int:
 
 
 def assert_adds_up(client: TestClient, text: str) -> set[str]:
-    """Follow a page's numbers; gives the types that were asked for."""
+    """Follow a page's numbers; returns the types that were asked for."""
     types = set()
     for number, address, found in followed(client, text):
         assert found == number, address

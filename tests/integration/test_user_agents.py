@@ -88,7 +88,7 @@ def test_refresh_judges_again_what_other_lists_judged_and_only_that(
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
-    """Installs lists that also know a library by a pattern, as an upgrade would; gives their version."""
+    """Installs lists that also know a library by a pattern, as an upgrade would; returns their version."""
 
     def choose(pattern: str) -> str:
         rules = yaml.safe_load(user_agents.RULES.read_text())

@@ -78,7 +78,7 @@ class House:
         return Started(process, output)
 
     def run(self, conf: dict[str, str]) -> tuple[str, str, str]:
-        """Run the DAG; gives run id, state and everything logged."""
+        """Run the DAG; returns run id, state and everything logged."""
         return self.ended(self.start(conf))
 
     def ended(self, started: Started) -> tuple[str, str, str]:

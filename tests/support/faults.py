@@ -70,14 +70,14 @@ def _proceed_in(settings: dict[str, str], run_id: str, window: Window, last: str
 
 @contextmanager
 def locked(url: str, table: str, mode: str) -> Iterator[Callable[[], bool]]:
-    """Hold `table` in `mode`; gives a question: does somebody wait for it?"""
+    """Hold `table` in `mode`; returns a question: does somebody wait for it?"""
     with _holding(url, f"lock table {table} in {mode} mode") as ask:
         yield lambda: ask(f"select count(*) from pg_locks where not granted and relation = '{table}'::regclass")
 
 
 @contextmanager
 def locked_during(url: str, stage: str, table: str) -> Iterator[Callable[[], bool]]:
-    """Lock `table` against everybody once `stage` has begun; gives a question: does somebody wait for it?"""
+    """Lock `table` against everybody once `stage` has begun; returns a question: does somebody wait for it?"""
     with ExitStack() as holds, ExitStack() as pause:
         begins = f"new.stage = '{stage}' and new.state = 'started'"
         has_begun = pause.enter_context(paused(url, "ops.journal", "insert", begins))
@@ -96,7 +96,7 @@ def locked_during(url: str, stage: str, table: str) -> Iterator[Callable[[], boo
 
 @contextmanager
 def paused(url: str, table: str, event: str, condition: str, timing: str = "before") -> Iterator[Callable[[], bool]]:
-    """Make the row of `table` that fulfils `condition` wait at its `event`; gives a question: does one wait?"""
+    """Make the row of `table` that fulfils `condition` wait at its `event`; returns a question: does one wait?"""
     is_late = timing == "at commit"
     kind = (
         f"constraint trigger pause after {event} on {table} deferrable initially deferred"

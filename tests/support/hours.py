@@ -20,7 +20,7 @@ _numbers = itertools.count()
 
 
 def write_file(zone: Path, source: str, hour: datetime, name: str, records: Iterable[dict[str, Any]]) -> Path:
-    """Write `records` as JSON lines into the hour's folder; gives the file."""
+    """Write `records` as JSON lines into the hour's folder; returns the file."""
     file = zone / source / f"{hour:%Y-%m-%d}" / f"{hour:%H}" / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("".join(json.dumps(record) + "\n" for record in records))

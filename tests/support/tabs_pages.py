@@ -18,7 +18,7 @@ def frame_of(page: Any) -> Any:
 
 
 def open_tab(page: Any, url: str, path: str) -> Any:
-    """Open a page of the tabs through Airflow's own address; gives its frame."""
+    """Open a page of the tabs through Airflow's own address; returns its frame."""
     prefix = "/" + url.split("/", 3)[3]
     page.goto(f"{url}/plugin/tracking{prefix}/tracking{path}")
     frame = frame_of(page)

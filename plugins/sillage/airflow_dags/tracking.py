@@ -166,7 +166,7 @@ with DAG(
 
     @task
     def end(run_id: str) -> None:
-        """Gives the writer's turn to the next run, however this one ended."""
+        """Gives the writer's turn back if the run ended before it published."""
         pipeline.end(run_id)
 
     turn >> landing >> checking_raw >> built >> checking_marts >> publishing

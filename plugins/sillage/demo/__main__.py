@@ -11,7 +11,7 @@ from . import generate
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make it; gives the exit code. A wrong argument is told in one sentence."""
+    """Make it; returns the exit code. A wrong argument is told in one sentence."""
     parser = argparse.ArgumentParser(
         prog="python -m sillage.demo", description="Make the demo landing zone and its truth."
     )

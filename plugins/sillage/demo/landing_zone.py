@@ -196,7 +196,7 @@ def _empty(out: Path) -> None:
 
 
 def _write(told: list[Told], out: Path, until: int) -> int:
-    """Write the files of every layout and hour; gives their number."""
+    """Write the files of every layout and hour; returns their number."""
     by_folder: dict[tuple[str, int], list[Told]] = defaultdict(list)
     for one in sorted(told, key=lambda one: one.arrival):
         by_folder[one.layout, one.arrival // HOUR].append(one)

@@ -56,7 +56,7 @@ def land(
     """Land the hours of `window`, and those up to `late_hours` before it whose folders gained files, for run `run_id`.
 
     `url` is the warehouse, `landing_zone` a folder or a URL. `force` reads every file of `window` again, as after a fix
-    of a reader; `allow_vanished` takes it for meant that most files of a published hour are gone. Gives what was done; a
+    of a reader; `allow_vanished` takes it for meant that most files of a published hour are gone. Returns what was done; a
     late hour that cannot be landed is left aside, and told there. Raises LandingError when the zone cannot be used, when a
     file of `window` cannot be read (UnreadableError), when most files of published hours are gone (VanishedError), and,
     after all was landed, when a source has more than `rejected_count_limit` rejected records in `window` and they are
@@ -265,7 +265,7 @@ class _HourLanding:
         return entry
 
     def _load_records(self, loader: Loader, pieces: Iterator[Record | Broken]) -> tuple[int, int]:
-        """Gives how many records there were, and how many of them were rejected."""
+        """Returns how many records there were, and how many of them were rejected."""
         occurred_at, user_agent, add, noted = self.source.occurred_at, self.source.user_agent, loader.add, loader.agents
         earliest, latest = instants.YEAR_2000, instants.of_datetime(self.hour) + instants.HOUR + FUTURE_LIMIT
         count = rejected_count = last_line = item = 0

@@ -67,7 +67,7 @@ def key(user_agent: str) -> UUID:
 
 
 def identify(cursor: Cursor, user_agents: Iterable[str]) -> int:
-    """Put those of `user_agents` that raw.user_agent does not hold yet into it; gives how many were new.
+    """Put those of `user_agents` that raw.user_agent does not hold yet into it; returns how many were new.
 
     Agents may repeat; memory is bounded by one batch of distinct agents. Texts that Postgres cannot hold (a NUL, a lone
     surrogate) are left out: no landed record can carry them.
@@ -86,7 +86,7 @@ def identify(cursor: Cursor, user_agents: Iterable[str]) -> int:
 
 
 def refresh(connection: Connection) -> int:
-    """Classify again every row of raw.user_agent that other lists than the installed ones judged; gives how many.
+    """Classify again every row of raw.user_agent that other lists than the installed ones judged; returns how many.
 
     In batches by key, each in a transaction of its own: a run that is killed goes on where it was. first_seen_at stays.
     """

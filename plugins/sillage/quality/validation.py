@@ -41,7 +41,7 @@ def validate(url: str, queries: Sequence[tuple[Asset, str]]) -> list[Finding]:
     """Check every asset against its rows, the result of its SQL on the warehouse `url`; one finding per rule, in order.
 
     The rows stand in a temporary table named after the asset, which later assets may read. The context is ephemeral, one per
-    call. Raises SuiteError where a query or rule cannot be evaluated, WarehouseError where the warehouse went away.
+    call. Raises SuiteError if a query or rule cannot be evaluated, WarehouseError where the warehouse went away.
     """
     os.environ["GX_ANALYTICS_ENABLED"] = "False"  # read at import: nothing phones home
     import great_expectations as gx

@@ -31,7 +31,7 @@ MEANT_FOR_US = re.compile(r"AIRFLOW_CONN_|AIRFLOW__DATABASE__SQL_ALCHEMY_CONN$")
 
 
 def forget_others(environment: MutableMapping[str, str]) -> list[str]:
-    """Take out of `environment` what is there for other programs, so that it changes nothing; gives the names taken out."""
+    """Take out of `environment` what is there for other programs, so that it changes nothing; returns the names taken out."""
     foreign = [name for name in environment if FOREIGN.match(name) and not MEANT_FOR_US.match(name)]
     for name in foreign:
         del environment[name]

@@ -50,7 +50,7 @@ def was_started(settings: Settings) -> bool:
 def make_home(settings: Settings) -> str | None:
     """Make the state folder, close it to other users and check that there is room. Raises HomeError when it cannot be used.
 
-    Gives a sentence where the folder stays open to others, because it is not ours alone.
+    Returns a sentence where the folder stays open to others, because it is not ours alone.
     """
     home = settings.home
     try:

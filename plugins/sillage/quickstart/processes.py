@@ -125,7 +125,7 @@ def stop_all(home: Path) -> int:
 
 
 def stop_supervisor(home: Path) -> int:
-    """End the supervisor alone, and leave what it has started running; gives the number of processes ended, 0 or 1."""
+    """End the supervisor alone, and leave what it has started running; returns the number of processes ended, 0 or 1."""
     pid = running(home, SUPERVISOR)
     ended = _end([psutil.Process(pid)], with_children=False) if pid is not None else 0
     _pid_file(home, SUPERVISOR).unlink(missing_ok=True)

@@ -136,7 +136,7 @@ def trigger(api: AirflowApi, run_id: str, window: Window, *, allow_vanished: boo
 def watch(api: AirflowApi, house: House, run_ids: list[str], told: int, say: Say, *, is_verbose: bool = False) -> int:
     """Say what Airflow and the journal, after its entry `told`, tell about the runs until all have ended.
 
-    `is_verbose` prints the logs of their tasks too. Gives the journal's last entry told. Raises RunError when a run failed, or
+    `is_verbose` prints the logs of their tasks too. Returns the journal's last entry told. Raises RunError when a run failed, or
     when the warehouse or a component of Airflow stays away.
     """
     states: dict[str, str] = dict.fromkeys(run_ids, "")
@@ -172,7 +172,7 @@ def watch(api: AirflowApi, house: House, run_ids: list[str], told: int, say: Say
 
 
 def missing(house: House) -> str | None:
-    """A sentence where a component of Airflow does not run; None when all of them do. Raises RunError where none comes back."""
+    """A sentence where a component of Airflow does not run; None when all of them do. Raises RunError if none comes back."""
     home, noted = house.settings.home, supervisor.told(house.settings.home)
     for name in COMPONENTS:
         if running(home, name) is not None:
@@ -211,7 +211,7 @@ def tell_journal(house: House, run_ids: list[str], told: int, say: Say) -> int:
 
 
 def _tell_states(api: AirflowApi, states: dict[str, str], say: Say) -> str | None:
-    """Say which runs of `states` have another state now, and keep it; gives a sentence where Airflow has an error of its own."""
+    """Say which runs of `states` have another state now, and keep it; returns a sentence where Airflow has an error of its own."""
     for run_id, before in states.items():
         try:
             state = str((api.run(DAG, run_id) or {}).get("state"))

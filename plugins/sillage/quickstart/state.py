@@ -39,7 +39,7 @@ def parts(settings: Settings) -> tuple[list[str], list[str]]:
 
 
 def published(settings: Settings) -> str:
-    """A sentence about the hours published, and one where older rules counted some. Raises WarehouseError where the warehouse
+    """A sentence about the hours published, and one where older rules counted some. Raises WarehouseError if the warehouse
     is away or a newer Sillage's.
     """
     url = owner_url(settings)

@@ -57,7 +57,7 @@ class Watched:
     def look(self, now: float) -> str | None:
         """Start the part where it does not run and its time has come. `now`: seconds of a clock that only goes forward.
 
-        Gives a sentence where something is to be told.
+        Returns a sentence where something is to be told.
         """
         if self.is_running():
             self._due, self._was_started = None, True
@@ -100,7 +100,7 @@ class Watched:
 def start(house: House) -> bool:
     """Start the supervisor with the settings of `house`, and wait until the components are there; False where it runs so.
 
-    Raises ProcessError where it ends at once.
+    Raises ProcessError if it ends at once.
     """
     home, print_of = house.settings.home, processes.fingerprint_of(house.environment)
     gave_up = any(part.get("has_given_up") for part in told(home).values())

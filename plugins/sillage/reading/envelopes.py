@@ -50,7 +50,7 @@ class Unopened:
 def opened(raw: bytes, document: Document) -> Iterator[Letter | Unopened]:
     """What the record `raw`, whose content is `document`, holds: itself when it is no envelope, several when a list.
 
-    Raises Rejected where it cannot be opened.
+    Raises Rejected if it cannot be opened.
     """
     return _opened(Letter(raw, document), DEPTH_LIMIT)
 

@@ -57,7 +57,7 @@ def guess(data: bytes, start: int) -> tuple[int, dict[str, Any]] | None:
 def measure(data: bytes, start: int, stop: int, *, is_end: bool) -> tuple[str, int]:
     """Parse the object at `start` in `data` up to `stop`, behind which there is nothing where `is_end`.
 
-    Gives COMPLETE and the index behind it, CUT and the index from which it is no JSON, or MORE and `stop` where it is
+    Returns COMPLETE and the index behind it, CUT and the index from which it is no JSON, or MORE and `stop` where it is
     sound so far, or too deep to be parsed.
     """
     text = data[start:stop].decode("latin-1")  # a character a byte, so that the indexes are those of the bytes
@@ -87,7 +87,7 @@ class Scan:
     def run(self, data: bytes, start: int, stop: int) -> tuple[str, int]:
         """Go on in `data` from `start` up to `stop`.
 
-        Gives COMPLETE and the index behind the object's end, CUT and the index at which it cannot go on, or MORE and
+        Returns COMPLETE and the index behind the object's end, CUT and the index at which it cannot go on, or MORE and
         the index from which to go on with more data.
         """
         index = start

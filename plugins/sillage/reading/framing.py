@@ -271,7 +271,7 @@ class Framer:
         return self._take(end)
 
     def _hold(self, size: int) -> int:
-        """Read until `size` bytes are held from here on; gives where they end, or where the file does before that."""
+        """Read until `size` bytes are held from here on; returns where they end, or where the file does before that."""
         while len(self._data) - self._position < size and self._more(size):
             pass
         return min(len(self._data), self._position + size)

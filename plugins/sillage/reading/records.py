@@ -26,7 +26,7 @@ _TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 def read(raw: bytes, size_limit: int = SIZE_LIMIT) -> dict[str, Any]:
     """The content of `raw`, a whole JSON object. Numbers beyond a float's range come out as infinity.
 
-    Raises Rejected where it is none, or one that `jsonb` refuses or the limits forbid.
+    Raises Rejected if it is none, or one that `jsonb` refuses or the limits forbid.
     """
     if len(raw) > size_limit:
         raise Rejected(rejection.TOO_LARGE, f"{len(raw)} bytes, the limit is {size_limit}")

@@ -37,7 +37,7 @@ def target_path() -> Path:
 def invoke(url: str, arguments: list[str], callback: Callable[[Any], None]) -> Any:
     """Run dbt with `arguments` on the warehouse at `url`; its structured events go to `callback`, nothing to the console.
 
-    In this process, because a process of its own would import dbt (4 s) a second time. Gives dbt's dbtRunnerResult.
+    In this process, because a process of its own would import dbt (4 s) a second time. Returns dbt's dbtRunnerResult.
     """
     from dbt.cli.main import dbtRunner
 
@@ -119,10 +119,10 @@ def with_upstream(models: Iterable[Model], name: str) -> list[str]:
 
 
 def parse(url: str) -> Path:
-    """Write the manifest that the DAG reads its models from, for the warehouse at `url`; gives its path.
+    """Write the manifest that the DAG reads its models from, for the warehouse at `url`; returns its path.
 
     To be run at set-up and after every change of dbt_project/. Files are replaced as a whole, so that Airflow, which reads
-    them at any moment, never meets half a file. Raises ModelError where the project cannot be parsed.
+    them at any moment, never meets half a file. Raises ModelError if the project cannot be parsed.
     """
     target = target_path()
     target.mkdir(parents=True, exist_ok=True)

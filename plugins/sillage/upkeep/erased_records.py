@@ -101,7 +101,7 @@ def machines(cursor: Cursor, recipients: list[str], keys: Collection[str]) -> se
 
 
 def rewrite(cursor: Cursor, person: Person) -> int:
-    """Take the person out of raw.*, and keep the identity of each event that is rewritten; gives how many records were."""
+    """Take the person out of raw.*, and keep the identity of each event that is rewritten; returns how many records were."""
     cursor.execute("select relname from pg_class where relnamespace = 'raw'::regnamespace and relkind = 'p' order by 1")
     sources = [source for (source,) in cursor.fetchall()]
     named = _named(cursor, hours_of(cursor, person.recipients), person.keys)
@@ -128,7 +128,7 @@ def rewrite(cursor: Cursor, person: Person) -> int:
 
 
 def blank_rejected(cursor: Cursor, person: Person) -> int:
-    """Take the bytes and the detail of rejected records that name the person; gives how many they were."""
+    """Take the bytes and the detail of rejected records that name the person; returns how many they were."""
     cursor.execute(
         "select window_start, rejected_id, payload, detail from ops.rejected_record"
         " where encode(payload, 'escape') ~* any(%(patterns)s) or detail ~* any(%(patterns)s)",

@@ -47,7 +47,7 @@ class Erased:
 def erase(url: str, *, recipient_id: str | None = None, email: str | None = None) -> Erased:
     """Erase one recipient, named by id or by address, in one transaction while no run writes; noted in ops.erasure.
 
-    Done again it takes out what has arrived since, or was landed again. Raises ErasureError where the warehouse knows nobody
+    Done again it takes out what has arrived since, or was landed again. Raises ErasureError if the warehouse knows nobody
     of that name or no run has read its records yet, WarehouseError where a run writes for too long.
     """
     if bool(recipient_id) == bool(email):

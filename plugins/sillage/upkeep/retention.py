@@ -27,7 +27,7 @@ class RecomputeError(ValueError):
 def clean(url: str, now: datetime, *, raw_days: int, tracking_days: int, rejected_days: int) -> list[str]:
     """Drop what is older than the given days at `now` (UTC), in one transaction while no run writes.
 
-    Gives a sentence for everything dropped. Raises WarehouseError where a run writes for longer than PATIENCE_SECONDS.
+    Returns a sentence for everything dropped. Raises WarehouseError if a run writes for longer than PATIENCE_SECONDS.
     """
 
     def drop(cursor: Cursor) -> list[str]:

@@ -36,7 +36,7 @@ def ensure_owner(admin_url: str, owner: str, password: str) -> bool:
 def ensure_database(admin_url: str, name: str, owner: str) -> bool:
     """Make the database `name` of `owner`, closed to everyone else, where it is not there; returns whether it was made.
 
-    Raises WarehouseError where the user of `admin_url` may not.
+    Raises WarehouseError if the user of `admin_url` may not.
     """
     if exists(admin_url, name):
         return False

@@ -16,7 +16,7 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 def migrate(url: str) -> list[str]:
     """Apply the numbered files of `migrations/` that the warehouse has not seen, in one transaction, oldest first.
 
-    Gives the names of those applied. Safe to start twice at once: the second waits for the first. Raises WarehouseError,
+    Returns the names of those applied. Safe to start twice at once: the second waits for the first. Raises WarehouseError,
     and changes nothing, where a newer Sillage has been here, or where another session keeps what a migration needs, a reader
     that hangs or another migration, beyond all patience.
     """

@@ -43,13 +43,13 @@ MAINTENANCE_DATABASE = "postgres"
 TRIES = 5
 
 
-def bootstrap_roles(admin_url: str, passwords: Mapping[str, str]) -> None:
+def bootstrap_roles(admin_url: str, passwords: Mapping[str, str], database: str | None = None) -> None:
     """Create the roles named in `passwords` (and READERS without one), or set their passwords, limits and settings anew.
 
-    `admin_url` needs the right to create roles; a superuser's also bounds temporary files and closes what Postgres leaves
-    open to everyone: large objects in the database of `admin_url`, and where that is `postgres` in every one of the server,
-    and those databases themselves. What is left open is logged. Harmless when repeated. Passwords leave this process only as
-    SCRAM verifiers, so no server log can hold one. Raises WarehouseError when the right is missing.
+    `admin_url` needs the right to create roles. A superuser's also bounds temporary files, and closes what Postgres leaves open to
+    everyone: large objects in `database`; without it in the database of `admin_url`, and if that is `postgres` in every one of the
+    server, and those databases themselves. What is left open is logged. Harmless when repeated. Passwords leave this process
+    only as SCRAM verifiers, so no server log can hold one. Raises WarehouseError when the right is missing.
     """
     with connect(admin_url, "sillage roles") as connection:
         for tries_left in reversed(range(TRIES)):
@@ -71,18 +71,24 @@ def bootstrap_roles(admin_url: str, passwords: Mapping[str, str]) -> None:
             (is_superuser,) = cursor.fetchone() or (False,)
             cursor.execute("select datname from pg_database where datallowconn order by 1")
             databases = [name for (name,) in cursor.fetchall()]
-        database = connection.info.dbname
+        current = connection.info.dbname
     if not is_superuser:
         log.warning(
             "%s may still make large objects and fill the disk with temporary files: the database user is no superuser, so let an"
             " administrator run what docs/operations.md (Roles) shows.",
             ", ".join(READERS),
         )
-    elif database == MAINTENANCE_DATABASE:
+    elif database:
+        _close(_in_database(admin_url, database), is_own=False)
+    elif current == MAINTENANCE_DATABASE:
         for name in databases:
-            _close(urlsplit(admin_url)._replace(path=f"/{quote(name)}").geturl(), is_own=True)
+            _close(_in_database(admin_url, name), is_own=True)
     else:
         _close(admin_url, is_own=False)
+
+
+def _in_database(url: str, name: str) -> str:
+    return urlsplit(url)._replace(path=f"/{quote(name)}").geturl()
 
 
 def grant_readers(url: str) -> None:

@@ -65,7 +65,7 @@ def of_delivery(
 ) -> tuple[list[Any], str | None]:
     """Recipients of a delivery by what they did (one of BEHAVIOURS), in the order of their ids, those after `after`.
 
-    With `device` those who were seen on it, with `url` those who clicked that link. Gives a page, and the id to go on after,
+    With `device` those who were seen on it, with `url` those who clicked that link. Returns a page, and the id to go on after,
     None at the end; as in `over_all`, a page that is not full need not be the last.
     """
     values = {"number": delivery_number, "device": device, "url": url}

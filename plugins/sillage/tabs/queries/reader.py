@@ -58,7 +58,7 @@ class Reader:
     def snapshot(self) -> Iterator[NamedTupleCursor]:
         """A cursor whose every statement sees the same moment, so that the figures of a page agree with each other.
 
-        Raises WarehouseError where the warehouse does not answer or all connections stay busy.
+        Raises WarehouseError if the warehouse does not answer or all connections stay busy.
         """
         with self._connection() as connection, connection:
             connection.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
