@@ -53,10 +53,11 @@ WORKERS ?= -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 bench: .venv/.dev dbt_project/target/manifest.json ## every benchmark, and a table (hours; 45 GB of disk; HISTORY=folder keeps the history)
 	$(VENV)/python bench/all.py $(HISTORY)
 
-lint: .venv/.dev ## ruff, mypy, sqlfluff, dbt parse
+lint: .venv/.dev ## ruff, mypy, codespell, sqlfluff, dbt parse
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
+	git ls-files -z | xargs -0 $(VENV)/codespell
 	$(DBT) parse --warn-error-options '{"error": ["Deprecations"]}' --no-partial-parse
 	$(VENV)/python tools/lint_sql.py
 

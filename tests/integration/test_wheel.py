@@ -31,17 +31,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDERS = ("dbt_project", "expectations", "dags")
 HOUR = {"window_start": "2026-01-01T00", "window_end": "2026-01-01T01"}
 TWO_LINES = "from sillage.airflow_dags.tracking import dag\n"
-WAITING = """
-from airflow.sdk import DAG, Asset, task
-
-with DAG("report", schedule=[Asset("marts.delivery_statistics")]):
-
-    @task
-    def read() -> None:
-        pass
-
-    read()
-"""
+WAITING = (CHECKOUT / "examples" / "dags" / "report.py").read_text(encoding="utf-8")
 # The scheduler's own loop, a few times round: it makes the run of the DAG that waits, whose tasks nobody needs here.
 SCHEDULE = ["scheduler", "--num-runs", "2", "--skip-serve-logs"]
 OPEN_TABS = """

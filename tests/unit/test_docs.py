@@ -17,9 +17,21 @@ from sillage.sources import registry
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCS = CHECKOUT / "docs"
-PAGES = [*sorted(CHECKOUT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
+PAGES = [*sorted(CHECKOUT.glob("*.md")), CHECKOUT / "examples" / "README.md", *sorted(DOCS.rglob("*.md"))]
 # Folders of the repository: what a page names below them must be there.
-ROOMS = ("bench", "dags", "dbt_project", "docker", "docs", "expectations", "plugins", "tests", "tools", ".ci")
+ROOMS = (
+    "bench",
+    "dags",
+    "dbt_project",
+    "docker",
+    "docs",
+    "examples",
+    "expectations",
+    "plugins",
+    "tests",
+    "tools",
+    ".ci",
+)
 # Contributing shows how to add these.
 TO_BE_MADE = "postmark"
 
@@ -153,6 +165,15 @@ def test_the_events_of_the_readme_are_events() -> None:
         for record in read:
             validator.validate(record)
             registry()[source].occurred_at(record)
+
+
+@pytest.mark.parametrize(
+    ("file", "beginning"),
+    [("canonical/2026-01-15/09/events.jsonl", '{"event_id"'), ("catalog/2026-01-15/09/catalog.jsonl", '{"entry_type"')],
+)
+def test_the_example_of_the_readme_stands_in_examples(file: str, beginning: str) -> None:
+    (shown,) = [block for block in blocks("README.md", "json") if block.startswith(beginning)]
+    assert text(CHECKOUT / "examples" / "landing-zone" / file) == shown
 
 
 def test_the_sources_of_dbt_are_those_that_landing_reads_events_of() -> None:
