@@ -35,10 +35,10 @@
 
 {% macro postgres__without_addresses(expression) -%}
     case
-        when {{ expression }} ~* '@|%(25)*40'
+        when {{ expression }} ~ '@|%(25)*40'
             then regexp_replace(
                 {{ expression }},
-                '[^][[:space:]@/?&=#"''<>(),;:\\{}]+(@|%(25)*40)[^][[:space:]@/?&=#"''<>(),;:\\{}%]+', '(address)', 'gi'
+                '[^][[:space:]@/?&=#"''<>(),;:\\{}]+(@|%(25)*40)[^][[:space:]@/?&=#"''<>(),;:\\{}%]+', '(address)', 'g'
             )
         else {{ expression }}
     end

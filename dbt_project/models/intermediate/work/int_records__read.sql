@@ -54,6 +54,8 @@ named as (
         is_recipient_ambiguous,
         occurred_at
     from addressed
+    -- Else an address is spelt anew in each of the three digests that it goes into.
+    {{ read_apart() }}
 
 )
 
