@@ -182,7 +182,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         pytest.skip("no container engine answers")
     folder = tmp_path_factory.mktemp("compose")
     for parent in (folder, *folder.parents[:3]):  # pytest closes its folders; the container's user is another one
-        parent.chmod(0o755)
+        parent.chmod(parent.stat().st_mode | 0o055)
     generate(folder / "landing", 5, Window.parse(START, END).end, SCALE, truth=folder / "truth.json")
     settings = {
         **make_secrets(folder / ".env"),

@@ -34,7 +34,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # As root, Postgres runs as another user, who must pass through.
     folder = tmp_path_factory.mktemp("trial")
     for above in (folder, *folder.parents[:3]):
-        above.chmod(0o755)
+        above.chmod(above.stat().st_mode | 0o055)  # what is open already stays so
     return folder
 
 
