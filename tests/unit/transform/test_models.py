@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from sillage.tabs.queries.verdicts import IS_PEOPLE, TRACKING
+
 CHECKOUT = Path(__file__).parents[3]
 PROJECT = CHECKOUT / "dbt_project"
 PACKAGE = CHECKOUT / "plugins/sillage"
@@ -100,3 +102,12 @@ def test_every_documented_macro_is_written_with_these_arguments() -> None:
     for macro in documented:
         assert macro["description"]
         assert [argument["name"] for argument in macro.get("arguments", [])] == written[macro["name"]], macro["name"]
+
+
+def test_the_tabs_take_for_people_and_for_tracking_what_the_marts_do() -> None:
+    macros = (PROJECT / "macros" / "verdicts" / "verdict_rules.sql").read_text(encoding="utf-8")
+    (people,) = re.findall(r"macro is_human\(verdict\) -%\} \{\{ verdict \}\} (in \([^)]*\))", macros)
+    assert f"verdict {people}" == IS_PEOPLE
+    everything = "".join(path.read_text(encoding="utf-8") for path in sorted((PROJECT / "macros").rglob("*.sql")))
+    (tracking,) = re.findall(r"macro is_tracking_event\(\w+\)[^(]*in \(([^)]*)\)", everything)
+    assert tuple(re.findall(r"'(\w+)'", tracking)) == TRACKING
