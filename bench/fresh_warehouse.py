@@ -21,7 +21,7 @@ def add_warehouse(server: Server, name: str, passwords: Mapping[str, str] | None
     """Make the database `name` a migrated warehouse, its readers' roles with `passwords`; returns its URL."""
     admin(server, f"create database {name}")
     url = server.url(name)
-    roles.bootstrap_roles(url, passwords or {})
+    roles.bootstrap_roles(url, passwords or {}, name)
     warehouse.migrate(url)
     roles.grant_readers(url)
     return url

@@ -200,19 +200,24 @@ def _build_again_after_crash(run_id: str) -> None:
 
 
 def tell(run_id: str, names: Sequence[str]) -> bool:
-    """Log what the build noted for the models `names`; False if it did not reach the last. Raises ModelError if one failed."""
+    """Log what the build noted for the models `names`; False if it did not reach the last. Raises ModelError if that failed.
+
+    A model before the last that failed is in the log, and no failure of this task: one cause would fail the task of every mart.
+    """
     told = transform.told(warehouse_url(), run_id, names)
     for _, message, lines in told.values():
         for line in lines:
             log.info("dbt: %s", line)
         log.info("%s", message)
-    if failed := [message for state, message, _ in told.values() if state == "failed"]:
-        raise transform.ModelError(" ".join(failed))
     if names[-1] not in told:
         log.info(
             "The dbt build of this run did not reach the model %s: the log of the task `build` says why.", names[-1]
         )
-    return names[-1] in told
+        return False
+    state, message, _ = told[names[-1]]
+    if state == "failed":
+        raise transform.ModelError(message)
+    return True
 
 
 def publish(run_id: str) -> dict[str, int]:

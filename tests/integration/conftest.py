@@ -7,10 +7,9 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg2
 import pytest
 from fastapi.testclient import TestClient
 
@@ -23,20 +22,12 @@ from support.canonical import EIGHT
 from support.formula_cases import CASES, CATALOG
 from support.hours import run_hours, write_file
 from support.parsed_once import parsing_once
+from support.sql import run_sql
 from support.tabs_house import House, open_house
 
 OWNER = "sillage"
 _taken: set[str] = set()
 TEMPLATE = "template_sillage"
-
-
-def run_sql(url: str, *statements: str) -> None:
-    """Run `statements` on `url`, each in a transaction of its own (as `create database` needs)."""
-    with closing(psycopg2.connect(url)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
 
 
 @pytest.fixture(scope="session")

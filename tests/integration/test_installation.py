@@ -12,10 +12,10 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from integration.conftest import run_sql
 from sillage import installation, settings
 from sillage.quickstart.embedded_postgres import Server, free_port
 from support.hours import rows
+from support.sql import run_sql
 
 PAGE = Path(__file__).parents[2] / "docs" / "existing-airflow.md"
 OURS = "('sillage', 'bi_reader', 'pii_reader', 'tabs_reader')"
@@ -60,3 +60,20 @@ def test_an_administrator_who_is_no_superuser_installs_and_uninstalls(
     run_sql(admin, *uninstall_statements())
     left = rows(own_server.url("postgres"), f"select rolname from pg_roles where rolname in {OURS}")
     assert (left, rows(own_server.url("postgres"), "select 1 from pg_database where datname = 'sillage'")) == ([], [])
+
+
+@pytest.mark.slow
+def test_a_superuser_installs_and_leaves_the_databases_of_others_as_they_are(
+    own_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SILLAGE_WAREHOUSE_URL", own_server.url("sillage", "sillage", "owned"))
+    monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path / "dbt"))
+    admin = own_server.url("postgres")
+    run_sql(admin, "create database other")
+    list(installation.prepare(settings.load(), admin))
+    is_open = """
+        select has_function_privilege('public', 'lo_create(oid)', 'execute') as to_large_objects,
+            has_database_privilege('public', current_database(), 'connect') as to_connections
+    """
+    assert rows(own_server.url("other"), is_open) == [{"to_large_objects": True, "to_connections": True}]
+    assert rows(own_server.url("sillage"), is_open) == [{"to_large_objects": False, "to_connections": False}]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -30,12 +33,12 @@ def tried(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    # As root, Postgres runs as another user, who must pass through.
-    folder = tmp_path_factory.mktemp("trial")
-    for above in (folder, *folder.parents[:3]):
-        above.chmod(above.stat().st_mode | 0o055)  # what is open already stays so
-    return folder
+def place() -> Iterator[Path]:
+    # Not pytest's own temporary folder: as root Postgres runs as another user, whom every new pytest shuts out there.
+    folder = Path(tempfile.mkdtemp(prefix="sillage-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.mark.slow
@@ -52,7 +55,7 @@ def test_a_file_is_told_record_by_record_and_nothing_is_left(place: Path) -> Non
     assert "1 hours published" in told.stdout
     assert [path.name for path in place.iterdir() if path.name.startswith("sillage-trial")] == []
     assert not [
-        process for process in psutil.process_iter(["cmdline"]) if "sillage-trial" in " ".join(process.info["cmdline"] or ())
+        process for process in psutil.process_iter(["cmdline"]) if str(place) in " ".join(process.info["cmdline"] or ())
     ]  # fmt: skip
     assert not (place / "home").exists(), "an installation is not touched"
 

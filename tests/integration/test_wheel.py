@@ -24,6 +24,7 @@ import pytest
 
 import sillage
 from sillage.quickstart.embedded_postgres import Server
+from support.sql import run_sql
 
 pytestmark = pytest.mark.slow
 
@@ -96,7 +97,7 @@ def team(
     folder = tmp_path_factory.mktemp("team")
     mark = secrets.token_hex(4)
     owner, password, database, metadata = f"owner_{mark}", "p@ss/w:rd", f"team_{mark}", f"team_airflow_{mark}"
-    sql(server.url("postgres"), f"create database {metadata} owner sillage")
+    run_sql(server.url("postgres"), f"create database {metadata} owner sillage")
     metadata_url = server.url(metadata, "sillage", reader_passwords["sillage"])
     python = fresh_environment(folder / "venv", wheel)
     kept = {name: value for name, value in os.environ.items() if not re.match(r"PYTHON|SILLAGE|DBT_|AIRFLOW", name)}
@@ -139,7 +140,7 @@ def team(
     try:
         yield Team(python, environment, folder, metadata_url, said)
     finally:
-        sql(
+        run_sql(
             server.url("postgres"),
             f"drop database if exists {database} with (force)",
             f"drop database if exists {metadata} with (force)",
@@ -156,14 +157,6 @@ def fresh_environment(folder: Path, wheel: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index"]
     subprocess.run([*pip, str(wheel)], check=True, timeout=120)
     return python
-
-
-def sql(url: str, *statements: str) -> None:
-    with closing(psycopg2.connect(url)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
 
 
 def test_the_wheel_holds_what_the_repository_holds_and_nothing_more(wheel: Path) -> None:

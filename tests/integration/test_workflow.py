@@ -21,6 +21,7 @@ import pytest
 from sillage import transform
 from sillage.quickstart.embedded_postgres import Server
 from sillage.warehouse import roles
+from support.sql import run_sql
 
 pytestmark = pytest.mark.slow
 
@@ -110,7 +111,7 @@ def house(
     folder = tmp_path_factory.mktemp("workflow")
     mark = secrets.token_hex(4)
     warehouse_name, metadata_name = f"workflow_{mark}", f"airflow_{mark}"
-    _run(
+    run_sql(
         server.url("postgres"),
         f"create database {warehouse_name} template template_sillage owner {OWNER}",
         f"create database {metadata_name} owner {OWNER}",
@@ -140,18 +141,10 @@ def house(
     try:
         yield made
     finally:
-        _run(
+        run_sql(
             server.url("postgres"),
             *(f"drop database if exists {name} with (force)" for name in (warehouse_name, metadata_name)),
         )
-
-
-def _run(url: str, *statements: str) -> None:
-    with closing(psycopg2.connect(url)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
 
 
 def _fill(zone: Path) -> None:
@@ -198,6 +191,8 @@ def test_every_stage_and_every_model_left_a_sentence_in_the_journal(house: House
     listed = transform.listed(Path(house.environment["DBT_TARGET_PATH"], "manifest.json"))
     assert {f"model {model.name}" for model in listed} <= set(entries)
     assert "dbt: " in first[2]
+    # The task of a mart tells of the models behind it, too.
+    assert "Model int_events built in" in first[2]
 
 
 def test_running_the_same_window_again_after_a_run_that_died_changes_no_mart(

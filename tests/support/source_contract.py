@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from oracle.events import SENDING, TRACKING
 from sillage.window import HOUR, Window
 from support.hours import in_order, mart, rows, run_hours, write_file
 from support.naive_count import assert_marts_are_the_oracles
@@ -23,12 +24,7 @@ CHECKOUT = Path(__file__).parents[2]
 MEANING = "meaning.jsonl"
 ARRIVED = datetime(2026, 1, 1, 1, tzinfo=UTC)
 REJECTED = "rejected_for"
-EVENT_TYPES = frozenset(
-    {
-        "targeted", "sent", "rejected", "delivered", "deferred", "hard_bounce", "soft_bounce", "auto_reply", "complaint",
-        "open", "click", "mirror_page", "opt_out", "web", "transaction", "forward", "other",
-    }
-)  # fmt: skip
+EVENT_TYPES = SENDING | TRACKING | {"other"}
 # What a record tells, as int_records__read has it; its identity is judged by its repeats.
 TOLD = (
     "occurred_at", "message_ref", "email", "named_event_type", "delivery_ref", "recipient_ref", "url", "position", "content_part",

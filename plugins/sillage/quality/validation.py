@@ -47,6 +47,8 @@ def validate(url: str, queries: Sequence[tuple[Asset, str]]) -> list[Finding]:
     import great_expectations as gx
     from sqlalchemy.exc import SQLAlchemyError
 
+    # Else it says in every log, at its own level, where it keeps the documents that nobody asked for.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_postgres("warehouse", **_source_settings(url))

@@ -176,7 +176,7 @@ def _open_embedded(server: Server, credentials: Credentials, metadata: str, say:
 def _open_external(url: str, credentials: Credentials, metadata: str) -> tuple[str, str]:
     """Airflow's metadata goes beside the given database, under a name that no other Airflow can have chosen."""
     warehouse.assert_not_newer(url)
-    roles.bootstrap_roles(url, credentials.readers)
+    roles.bootstrap_roles(url, credentials.readers, unquote(urlsplit(url).path.lstrip("/")))
     given = os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
     if given:
         return url, given

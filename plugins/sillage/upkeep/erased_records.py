@@ -18,7 +18,7 @@ from psycopg2.extras import execute_values
 from .. import privacy
 from ..runs import turn
 
-# What a run reads the records of its hours with (dbt_project/models/intermediate/work/int_records__read.sql).
+# What a run reads the records of its hours with: the dbt model of that name.
 READING = "work.int_records__read"
 NO_IP = "0.0.0.0"  # noqa: S104  # a text in place of an address, nothing listens on it
 # The digest of no text that we know of, so that a list of digests is never empty.

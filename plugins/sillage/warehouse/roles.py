@@ -38,8 +38,6 @@ LARGE_OBJECT_FUNCTIONS = (
     "lowrite(integer, bytea)", "lo_truncate(integer, integer)", "lo_truncate64(integer, bigint)", "lo_unlink(oid)",
     "lo_import(text)", "lo_import(text, oid)", "lo_export(oid, text)",
 )  # fmt: skip
-# Where the admin's URL leads to this database, the server is Sillage's own (embedded, or of docker-compose.yml).
-MAINTENANCE_DATABASE = "postgres"
 TRIES = 5
 
 
@@ -47,8 +45,8 @@ def bootstrap_roles(admin_url: str, passwords: Mapping[str, str], database: str 
     """Create the roles named in `passwords` (and READERS without one), or set their passwords, limits and settings anew.
 
     `admin_url` needs the right to create roles. A superuser's also bounds temporary files, and closes what Postgres leaves open to
-    everyone: large objects in `database`; without it in the database of `admin_url`, and if that is `postgres` in every one of the
-    server, and those databases themselves. What is left open is logged. Harmless when repeated. Passwords leave this process
+    everyone: large objects in `database`, of a server that others use too; without it, on a server of Sillage's own, in every
+    database, and those databases themselves. What is left open is logged. Harmless when repeated. Passwords leave this process
     only as SCRAM verifiers, so no server log can hold one. Raises WarehouseError when the right is missing.
     """
     with connect(admin_url, "sillage roles") as connection:
@@ -71,24 +69,15 @@ def bootstrap_roles(admin_url: str, passwords: Mapping[str, str], database: str 
             (is_superuser,) = cursor.fetchone() or (False,)
             cursor.execute("select datname from pg_database where datallowconn order by 1")
             databases = [name for (name,) in cursor.fetchall()]
-        current = connection.info.dbname
     if not is_superuser:
         log.warning(
             "%s may still make large objects and fill the disk with temporary files: the database user is no superuser, so let an"
             " administrator run what docs/operations.md (Roles) shows.",
             ", ".join(READERS),
         )
-    elif database:
-        _close(_in_database(admin_url, database), is_own=False)
-    elif current == MAINTENANCE_DATABASE:
-        for name in databases:
-            _close(_in_database(admin_url, name), is_own=True)
-    else:
-        _close(admin_url, is_own=False)
-
-
-def _in_database(url: str, name: str) -> str:
-    return urlsplit(url)._replace(path=f"/{quote(name)}").geturl()
+        return
+    for name in databases if database is None else [database]:
+        _close(urlsplit(admin_url)._replace(path=f"/{quote(name)}").geturl(), is_own=database is None)
 
 
 def grant_readers(url: str) -> None:

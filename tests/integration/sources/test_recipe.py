@@ -72,9 +72,10 @@ def outcome_of(checkout: Path, chosen: str) -> subprocess.CompletedProcess[str]:
     """The source's own tests, of the checkout and by it."""
     dropped = ("PYTEST_", "DBT_", "SILLAGE_", "PYTHONPATH", "COV_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-    options = ["-q", "-p", "no:cacheprovider", "-k", chosen, f"tests/integration/sources/test_{NAME}.py"]
+    # With a temporary folder of its own: pytest closes the shared one to the user that runs Postgres for the tests beside it.
+    options = ["-q", "-p", "no:cacheprovider", f"--basetemp={checkout.parent / 'temporary'}", "-k", chosen]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *options],
+        [sys.executable, "-m", "pytest", *options, f"tests/integration/sources/test_{NAME}.py"],
         cwd=checkout, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
