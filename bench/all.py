@@ -28,6 +28,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "against_dlt.py": [],
     "window.py": [],
     "over_history.py": ["{history}"],
+    "deliveries.py": [],
     "queries.py": ["{history}"],
     "pages.py": ["{tabs}", "{owner}"],
     "exports.py": [],

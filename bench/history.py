@@ -63,15 +63,18 @@ def fill(url: str, folder: Path, events: int = EVENTS) -> None:
             cursor.execute("set local synchronous_commit = off")
             _assert_keys(cursor)
             tables = _tables(cursor)
+            width = _width()
+            # As int_delivery_numbers.sql would give them: whole days until a partition is full.
+            days = -(-width // (events // season.DAYS))
             for table, columns in tables.items():
                 if table not in {STORE, "intermediate.int_recipients"}:
-                    _copy(cursor, table, columns)
+                    _copy(cursor, table, columns, days, width)
             cursor.execute(f"update intermediate.int_recipients set event_count = event_count * {season.DAYS}")
         _copy_raw(connection)
-        for number in _partitions():
+        for first_copy in range(0, season.DAYS, days):
             with warehouse.transaction(connection) as cursor:
                 cursor.execute("set local synchronous_commit = off")
-                _copy_partition(cursor, tables[STORE], *number)
+                _copy_partition(cursor, tables[STORE], first_copy, days, width)
         connection.autocommit = True
         # Vacuumed too: else the first reader of every page would pay for marking it.
         connection.cursor().execute("vacuum (analyze)")
@@ -106,11 +109,11 @@ def _tables(cursor: Cursor) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def _copied(name: str, kind: str) -> str:
+def _copied(name: str, kind: str, days: int, width: int) -> str:
     """How the column `name` of a copy follows from the first day's row and `copy`, the number of the day."""
     known = {
         "delivery_id": "'delivery-' || to_char(substr(delivery_id, 10)::int + copy * {a_day}, 'FM000')",
-        "delivery_number": "delivery_number + copy * {a_day}",
+        "delivery_number": f"delivery_number + copy / {days} * {width} + copy % {days} * {{a_day}}",
         "message_ref": REF,
         "message_id": REF,
         "message_key": MESSAGE_KEY.format(ref=REF),
@@ -124,42 +127,43 @@ def _copied(name: str, kind: str) -> str:
     return f"{name} + copy * interval '1 day'" if kind == "timestamp with time zone" else name
 
 
-def _select(columns: list[tuple[str, str]]) -> str:
-    return ", ".join(f"{_copied(name, kind)} as {name}" for name, kind in columns)
+def _select(columns: list[tuple[str, str]], days: int, width: int) -> str:
+    return ", ".join(f"{_copied(name, kind, days, width)} as {name}" for name, kind in columns)
 
 
-def _copy(cursor: Cursor, table: str, columns: list[tuple[str, str]]) -> None:
+def _copy(cursor: Cursor, table: str, columns: list[tuple[str, str]], days: int, width: int) -> None:
     names = [name for name, _ in columns]
     days = "true" if "delivery_id" in names else f"window_start >= '{season.DAY}'"
     cursor.execute(
-        f"insert into {table} ({', '.join(names)}) select {_select(columns)} from {table}, generate_series(1, {COPIES}) as copy"
+        f"insert into {table} ({', '.join(names)}) select {_select(columns, days, width)}"
+        f" from {table}, generate_series(1, {COPIES}) as copy"
         f" where {days}"
     )
 
 
-def _partitions() -> list[tuple[int, int]]:
-    """Number and width of every partition of the event store, as publish makes them."""
+def _width() -> int:
+    """How many delivery numbers a partition of the event store owns; so many events fill it."""
     project = yaml.safe_load((settings.load().dbt_project / "dbt_project.yml").read_text(encoding="utf-8"))
-    width = int(project["vars"]["deliveries_per_partition"])
-    return [(number, width) for number in range((season.DELIVERIES - 1) // width + 1)]
+    return int(project["vars"]["numbers_per_partition"])
 
 
-def _copy_partition(cursor: Cursor, columns: list[tuple[str, str]], number: int, width: int) -> None:
-    """Fill one partition of the event store. A new one is attached when it is full: that makes its indexes in one go."""
-    first, last = number * width, (number + 1) * width
-    partition = f"{STORE}_p{number}"
+def _copy_partition(cursor: Cursor, columns: list[tuple[str, str]], first_copy: int, days: int, width: int) -> None:
+    """Fill the partition of `days` copies. A new one is attached when it is full: that makes its indexes in one go."""
+    first = first_copy // days * width
+    partition = f"{STORE}_p{first}"
     is_there = _exists(cursor, partition)
     if not is_there:
         cursor.execute(f"create table {partition} (like {STORE} including defaults including constraints)")
     names = ", ".join(name for name, _ in columns)
     cursor.execute(
-        f"insert into {partition} ({names}) select {_select(columns)} from {STORE} as event, generate_series(1, {COPIES}) as copy"
+        f"insert into {partition} ({names}) select {_select(columns, days, width)}"
+        f" from {STORE} as event, generate_series({max(first_copy, 1)}, {min(first_copy + days - 1, COPIES)}) as copy"
         f" where event.delivery_number < {season.DELIVERIES_A_DAY}"
-        f" and event.delivery_number + copy * {season.DELIVERIES_A_DAY} >= {first}"
-        f" and event.delivery_number + copy * {season.DELIVERIES_A_DAY} < {last}"
     )
     if not is_there:
-        cursor.execute(f"alter table {STORE} attach partition {partition} for values from ({first}) to ({last})")
+        cursor.execute(
+            f"alter table {STORE} attach partition {partition} for values from ({first}) to ({first + width})"
+        )
 
 
 def _exists(cursor: Cursor, table: str) -> bool:

@@ -88,7 +88,9 @@ def test_a_reader_that_stays_in_a_transaction_holds_up_no_other_reader_and_publi
 ) -> None:
     write_hour(tmp_path, 0)
     run_hours(warehouse_url, tmp_path, Window(HOURS[0], HOURS[1]))
-    # Twenty deliveries more need a partition of their own.
+    # The last number of the open partition is taken: more deliveries need a partition of their own.
+    with warehouse.connect(warehouse_url) as connection, warehouse.transaction(connection) as cursor:
+        cursor.execute("insert into intermediate.int_delivery_numbers values ('taken', 1048575)")
     more = [{**one, "delivery_id": f"new{number}"} for number, one in enumerate(events(1, "delivered", 25))]
     write_file(tmp_path, "canonical", HOURS[1], "more.jsonl", more)
     url = server.url(warehouse_url.rpartition("/")[2], "bi_reader", reader_passwords["bi_reader"])

@@ -57,21 +57,43 @@
     {{ return(work.incorporate(path={'identifier': work.identifier ~ '__changes'}) if node.config.get('is_partitioned') else work) }}
 {% endmacro %}
 
-{# The partitions that this run's deliveries need and `target` does not have, in schema work, each with its bounds `[first, next)`. #}
+{#
+  The partitions that this run's deliveries need and `target` does not have, in schema work, each with its bounds `[first, next)`:
+  the range of `numbers_per_partition` numbers that a delivery's number lies in, or what older partitions leave of it (before
+  0013 a partition held 20 numbers, and was named by its place among them). A partition is named by its first number.
+#}
 {% macro opened_partitions(target) %}
     {%- set opened = {} -%}
     {#- No run has been yet where the project is only compiled. -#}
     {%- if not execute or run_query("select to_regclass('work.int_deliveries__touched')").columns[0].values()[0] is none -%}
         {{ return(opened) }}
     {%- endif -%}
-    {%- set width = var('deliveries_per_partition') -%}
-    {%- set missing = run_query(
-        "select number from (select distinct delivery_number / " ~ width ~ " as number from work.int_deliveries__touched) as needed"
-        ~ " where to_regclass('" ~ target.schema ~ "." ~ target.identifier ~ "_p' || number) is null order by number"
-    ) -%}
-    {%- for number in missing.columns[0].values() -%}
-        {%- set partition = api.Relation.create(database=target.database, schema='work', identifier=target.identifier ~ '_p' ~ number) -%}
-        {%- do opened.update({partition: [number * width, (number + 1) * width]}) -%}
+    {%- set width = var('numbers_per_partition') -%}
+    {%- set missing -%}
+        with bounds as (
+            select regexp_match(pg_get_expr(relpartbound, oid), $$FROM \('?(\d+)'?\) TO \('?(\d+)'?\)$$)::integer[] as ends
+            from pg_class where oid in (select inhrelid from pg_inherits where inhparent = '{{ target }}'::regclass)
+        ),
+        standing as (
+            select
+                coalesce(array_agg(ends[1] order by ends), '{}') as firsts,
+                coalesce(array_agg(ends[2] order by ends), '{}') as nexts
+            from bounds
+        ),
+        needed as (
+            select delivery_number, width_bucket(delivery_number, firsts) as place, firsts, nexts
+            from work.int_deliveries__touched cross join standing
+        )
+        select distinct
+            greatest(delivery_number / {{ width }} * {{ width }}, nexts[place]) as first,
+            least((delivery_number / {{ width }} + 1)::bigint * {{ width }}, firsts[place + 1]) as next
+        from needed
+        where place = 0 or delivery_number >= nexts[place]
+        order by first
+    {%- endset -%}
+    {%- for first, next in run_query(missing).rows -%}
+        {%- set partition = api.Relation.create(database=target.database, schema='work', identifier=target.identifier ~ '_p' ~ first) -%}
+        {%- do opened.update({partition: [first, next]}) -%}
     {%- endfor -%}
     {{ return(opened) }}
 {% endmacro %}

@@ -37,9 +37,10 @@ class Finding:
     examples: tuple[str, ...]
 
 
-def validate(url: str, queries: Sequence[tuple[Asset, str]]) -> list[Finding]:
+def validate(url: str, queries: Sequence[tuple[Asset, str]], preparation: str = "") -> list[Finding]:
     """Check every asset against its rows, the result of its SQL on the warehouse `url`; one finding per rule, in order.
 
+    `preparation` is SQL that makes what the queries name for the session alone.
     The rows stand in a temporary table named after the asset, which later assets may read. The context is ephemeral, one per
     call. Raises SuiteError if a query or rule cannot be evaluated, WarehouseError where the warehouse went away.
     """
@@ -64,10 +65,10 @@ def validate(url: str, queries: Sequence[tuple[Asset, str]]) -> list[Finding]:
                 # of an asset that is a query it would fetch every row, to learn the names of the columns.
                 creation = f'create temporary table "{asset.name}" as select * from ({query}\n) as asset'
                 with engine.begin() as connection:
-                    connection.exec_driver_sql(creation)
+                    connection.exec_driver_sql(f"{preparation}; {creation}")
                 # GX looks for the table on a connection of its own before it uses ours.
                 with source.get_engine().begin() as connection:
-                    connection.exec_driver_sql(f"{creation} with no data")
+                    connection.exec_driver_sql(f"{preparation}; {creation} with no data")
                 batch = (
                     source.add_table_asset(asset.name, table_name=asset.name)
                     .add_batch_definition_whole_table("run")

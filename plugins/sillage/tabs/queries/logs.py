@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from psycopg2.extras import NamedTupleCursor
 
-from . import bounces
+from . import bounces, partitions
 from .deliveries import escaped
 from .log_order import DEVICES, ORDERS, SENDING, VERDICTS, Part, Place, has_device, remaining, together
 from .verdicts import IS_PEOPLE, TRACKING
@@ -163,7 +163,7 @@ class Found:
 
 def count(cursor: Any, search: Search) -> Found:
     """What `search` finds; counted up to COUNT_LIMIT + 1 events."""
-    conditions, values = _conditions(search)
+    conditions, values = _conditions(cursor, search)
     cursor.execute(
         f"""
         select count(*) as events, count(distinct (delivery_number, message_key)) as messages, count(*) filter (where is_repeat) as repeats
@@ -177,7 +177,7 @@ def count(cursor: Any, search: Search) -> Found:
 
 
 def _execute(cursor: Any, search: Search, part: Part, after: tuple[Place, str] | None, limit: int | None) -> None:
-    conditions, values = _conditions(search)
+    conditions, values = _conditions(cursor, search)
     columns, direction = part.columns(), "desc" if search.is_descending else "asc"
     if after is not None:
         sign = "<" if search.is_descending else ">"
@@ -226,8 +226,10 @@ def _labelled(cursor: Any, rows: Sequence[Any], *, with_deliveries: bool) -> lis
     ]
 
 
-def _conditions(search: Search) -> tuple[str, dict[str, Any]]:
+def _conditions(cursor: Any, search: Search) -> tuple[str, dict[str, Any]]:
     conditions = ["is_standing", "not is_withheld"]
+    if search.recipient_ids is not None and search.delivery_number is None:
+        conditions.append(partitions.holding(cursor, search.recipient_ids))
     values: dict[str, Any] = {}
     optional: tuple[tuple[str, str, Any], ...] = (
         ("delivery_number = %(delivery)s", "delivery", search.delivery_number),

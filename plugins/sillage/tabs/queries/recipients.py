@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from . import partitions
 from .deliveries import escaped
 from .verdicts import IS_PEOPLE, IS_TRACKING
 
@@ -75,7 +76,8 @@ def strip(cursor: Any, recipient_id: str, is_people: bool) -> Any:
     cursor.execute(
         f"""
         with events as (
-            select * from intermediate.int_events where recipient_id = %(id)s and is_standing and not is_withheld
+            select * from intermediate.int_events
+            where recipient_id = %(id)s and is_standing and not is_withheld and {partitions.holding(cursor, [recipient_id])}
         ),
         tracked as (
             select * from events
@@ -107,6 +109,7 @@ def deliveries_of(cursor: Any, recipient_id: str, is_people: bool) -> list[Any]:
             bool_or(event.event_type = 'opt_out' {counts}) as was_opted_out
         from intermediate.int_events as event left join marts.deliveries as delivery using (delivery_id)
         where event.recipient_id = %s and event.is_standing and not event.is_withheld
+            and {partitions.holding(cursor, [recipient_id])}
         group by event.delivery_id order by 3 desc limit 100
         """,
         (recipient_id,),
