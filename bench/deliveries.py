@@ -119,7 +119,7 @@ def logs_of(url: str) -> dict[str, list[float]]:
 def partitions_of(url: str) -> int:
     """How many partitions the event store has."""
     with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
-        cursor.execute("select count(*) from pg_inherits where inhparent = 'intermediate.int_events'::regclass")
+        cursor.execute("select count(*) from pg_inherits where inhparent = 'intermediate.int_event_store'::regclass")
         (count,) = cursor.fetchone() or (0,)
         return int(count)
 

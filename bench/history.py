@@ -37,11 +37,14 @@ from sillage.window import Window
 EVENTS = 20_000_000
 FIRST_DAY = Window(season.DAY, season.DAY + timedelta(days=1))
 COPIES = season.DAYS - 1
-# What the first day holds of all days already (the catalog), or of every person (addresses).
-COMPLETE = {"int_catalog__entries", "int_catalog__current", "int_addresses", "scanner_networks"}
-STORE = "intermediate.int_events"
+# What the first day holds of all days already (the catalog, the words of events), or of every person (addresses).
+COMPLETE = {
+    "int_catalog__entries", "int_catalog__current", "int_addresses", "int_event_kinds", "int_places", "int_domains",
+    "scanner_networks",
+}  # fmt: skip
+STORE = "intermediate.int_event_store"
 # A message's key, as the models make it: events that come later for a message of the history must find it.
-MESSAGE_KEY = "md5(coalesce({ref}, '') || chr(31) || coalesce(recipient_id, ''))::uuid"
+MESSAGE_KEY = "('x' || left(md5({ref}), 16))::bit(64)::bigint"
 REF = "regexp_replace(message_ref, '-0$', '-' || copy)"
 
 
@@ -103,7 +106,11 @@ def _tables(cursor: Cursor) -> dict[str, list[tuple[str, str]]]:
     for table, name, names, types in cursor.fetchall():
         if name in COMPLETE:
             continue
-        if name != "int_recipients" and "delivery_id" not in names and "window_start" not in names:
+        if (
+            table not in {STORE, "intermediate.int_recipients"}
+            and "delivery_id" not in names
+            and "window_start" not in names
+        ):
             raise HistoryError(f"{table} has neither delivery_id nor window_start: teach bench/history.py to copy it.")
         found[table] = list(zip(names, types, strict=True))
     return found
@@ -117,7 +124,8 @@ def _copied(name: str, kind: str, days: int, width: int) -> str:
         "message_ref": REF,
         "message_id": REF,
         "message_key": MESSAGE_KEY.format(ref=REF),
-        "event_key": "md5(event_key::text || copy)::uuid",
+        "event_key": "('x' || left(md5(event_key::text || copy), 16))::bit(64)::bigint",
+        "arrived_hour": "arrived_hour + copy * 24",
         "published_at": "published_at",
     }
     if name == "delivery_ref":
@@ -246,6 +254,7 @@ def keep(folder: Path, events: int = EVENTS) -> Kept:
         )
     else:
         warehouse.migrate(kept.url())  # it may be older than the code
+        transform.convert_event_store(kept.url())
     return kept
 
 

@@ -56,7 +56,7 @@ def forget(url: str) -> None:
         ((tables,),) = cursor.fetchall()
         cursor.execute(f"truncate {tables}")
         cursor.execute(
-            "select inhrelid::regclass::text from pg_inherits where inhparent = to_regclass('intermediate.int_events')"
+            "select inhrelid::regclass::text from pg_inherits where inhparent = to_regclass('intermediate.int_event_store')"
         )
         for (partition,) in cursor.fetchall():
             cursor.execute(f"drop table {partition}")

@@ -7,10 +7,10 @@ with recounted as (
         sum(case when event_type = 'click' then 1 else 0 end) as click_count,
         sum(case when event_type = 'click' and {{ is_human('verdict') }} then 1 else 0 end) as human_click_count,
         sum(case when event_type = 'open' and not is_repeat and not is_withheld then 1 else 0 end) as open_count,
-        count(distinct case when event_type = 'delivered' then message_key end) as delivered_count,
-        count(distinct case when {{ is_tracking_event('event_type') }} and not is_withheld then message_key end)
+        count(distinct case when event_type = 'delivered' then (message_key, recipient_id) end) as delivered_count,
+        count(distinct case when {{ is_tracking_event('event_type') }} and not is_withheld then (message_key, recipient_id) end)
             as recipient_open_count,
-        count(distinct case when event_type = 'click' then message_key end) as recipient_click_count,
+        count(distinct case when event_type = 'click' then (message_key, recipient_id) end) as recipient_click_count,
         count(distinct case when event_type = 'click' then requester_id end) as person_click_count
     from {{ ref('int_events') }}
     where is_standing

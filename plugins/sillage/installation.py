@@ -46,6 +46,8 @@ def prepare(chosen: Settings, admin_url: str) -> Iterator[str]:
     )
     applied = warehouse.migrate(url)
     roles.grant_readers(url)
+    if transform.convert_event_store(url):
+        yield "The event store has the form of this version."
     yield f"The warehouse {name} is migrated; new: {', '.join(applied) or 'nothing'}."
     yield f"The DAG is drawn from {transform.parse(url)}."
 

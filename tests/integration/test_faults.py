@@ -186,7 +186,7 @@ def house() -> Iterator[House]:
             undisturbed = house.copy("first_hour")
             house.run(undisturbed, SECOND, "second")
             house.after, house.undisturbed = totals(undisturbed), marts(undisturbed)
-            assert rows(undisturbed, "select from intermediate.int_events_p1048576")
+            assert rows(undisturbed, "select from intermediate.int_event_store_p1048576")
             assert house.before != house.after
             yield house
         finally:
@@ -246,7 +246,7 @@ POINTS = [
     Point(
         "at the event store's changes",
         "build",
-        lambda url: faults.locked(url, "work.int_events__changes", "access share"),
+        lambda url: faults.locked(url, "work.int_event_store__changes", "access share"),
     ),
     Point(
         "after the indexes of a new partition",

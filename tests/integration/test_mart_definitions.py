@@ -28,7 +28,7 @@ COLUMNS = {name: [column["name"] for column in model["columns"]] for name, model
 OLDER = """
     drop view marts.recipient_tracking;
     create view marts.recipient_tracking as
-        select cast(event_key as text) as event_id, delivery_id, recipient_id, is_repeat from intermediate.int_events;
+        select event_id, delivery_id, recipient_id, is_repeat from intermediate.int_events;
     comment on view marts.recipient_tracking is '57e1126a59489d7015c9338311ca97ff';
     grant select on marts.recipient_tracking to bi_reader;
 """

@@ -62,7 +62,7 @@ def ranges(url: str) -> list[str]:
     found = rows(
         url,
         "select pg_get_expr(relpartbound, oid) as bounds from pg_class"
-        " where oid in (select inhrelid from pg_inherits where inhparent = 'intermediate.int_events'::regclass) order by relname",
+        " where oid in (select inhrelid from pg_inherits where inhparent = 'intermediate.int_event_store'::regclass) order by relname",
     )
     return sorted(row["bounds"] for row in found)
 
@@ -134,8 +134,8 @@ def test_an_older_stores_partitions_keep_their_range_and_the_rest_is_one_more(
     # As a version before 0013 left it.
     change(
         old,
-        "alter table intermediate.int_events detach partition intermediate.int_events_p0",
-        "alter table intermediate.int_events attach partition intermediate.int_events_p0 for values from (0) to (20)",
+        "alter table intermediate.int_event_store detach partition intermediate.int_event_store_p0",
+        "alter table intermediate.int_event_store attach partition intermediate.int_event_store_p0 for values from (0) to (20)",
         "alter table intermediate.int_delivery_numbers drop column first_hour cascade",
         "delete from public.sillage_migration where name = '0013_partitions_by_size.sql'",
     )
@@ -162,7 +162,7 @@ def test_a_recipients_log_is_planned_for_the_partitions_that_hold_it(
                 f"explain (format json) select * from intermediate.int_events where recipient_id = '{person}' and {condition}"
             )
             text = str(cursor.fetchone())
-            return {name for name in ("p0", f"p{WIDTH}", f"p{2 * WIDTH}") if f"'int_events_{name}'" in text}
+            return {name for name in ("p0", f"p{WIDTH}", f"p{2 * WIDTH}") if f"'int_event_store_{name}'" in text}
 
         assert planned_for("b") == {f"p{WIDTH}"}
         assert len(planned_for("all")) == 3

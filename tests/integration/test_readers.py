@@ -77,8 +77,8 @@ def test_a_reader_that_planned_before_a_publication_misses_no_partition_of_it(
     # The partition's own indexes became the table's: attaching it, while readers wait, builds none.
     (indexes,) = rows(
         warehouse_url,
-        "select (select count(*) from pg_index where indrelid = 'intermediate.int_events'::regclass) as wanted,"
-        " (select count(*) from pg_index where indrelid = 'intermediate.int_events_p0'::regclass) as found",
+        "select (select count(*) from pg_index where indrelid = 'intermediate.int_event_store'::regclass) as wanted,"
+        " (select count(*) from pg_index where indrelid = 'intermediate.int_event_store_p0'::regclass) as found",
     )
     assert indexes["found"] == indexes["wanted"]
 
@@ -120,7 +120,8 @@ def test_a_reader_that_stays_in_a_transaction_holds_up_no_other_reader_and_publi
     assert max(waits) < 4, "a reader queued behind a lock that nobody could have"
     assert sum(one > 1 for one in waits) == 2, "publishing did not try again and again while the reader stayed"
     partitions = rows(
-        warehouse_url, "select count(*) as n from pg_inherits where inhparent = 'intermediate.int_events'::regclass"
+        warehouse_url,
+        "select count(*) as n from pg_inherits where inhparent = 'intermediate.int_event_store'::regclass",
     )
     assert partitions == [{"n": 2}]
 

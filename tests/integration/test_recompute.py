@@ -41,7 +41,12 @@ DAMAGE = (
     "delete from intermediate.int_position_totals where delivery_id = 'd0'",
     "update marts.delivery_activity set event_count = event_count + 5 where delivery_id = 'd0'",
     "update marts.delivery_breakdown set recipient_count = recipient_count + 5 where delivery_id = 'd0'",
-    "update intermediate.int_events set verdict = 'bot' where delivery_id = 'd0' and event_type = 'click'",
+    "with judged as (insert into intermediate.int_event_kinds select (json_populate_record(kind, json_build_object("
+    " 'verdict', 'bot', 'kind_number', kind.kind_number + 1000, 'kind_id', gen_random_uuid()))).* from intermediate.int_event_kinds"
+    " as kind where event_type = 'click' returning kind_number)"
+    " update intermediate.int_event_store as event set kind_number = judged.kind_number from judged"
+    " where judged.kind_number = event.kind_number + 1000 and delivery_number = (select delivery_number"
+    " from intermediate.int_delivery_numbers where delivery_id = 'd0')",
 )
 
 

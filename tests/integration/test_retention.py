@@ -84,12 +84,12 @@ def publish_both(url: str, zone: Path) -> None:
 def test_what_is_too_old_is_dropped_by_partitions_and_the_statistics_stay(warehouse_url: str, zone: Path) -> None:
     publish_both(warehouse_url, zone)
     before, standing = figures(warehouse_url, "old"), partitions(warehouse_url)
-    assert {"raw.canonical_p20250105", "ops.rejected_record_p20250105", "intermediate.int_events_p0"} <= standing
+    assert {"raw.canonical_p20250105", "ops.rejected_record_p20250105", "intermediate.int_event_store_p0"} <= standing
 
     said = retention.clean(warehouse_url, NEW + timedelta(days=1), **DAYS)
 
     gone = standing - partitions(warehouse_url)
-    assert gone == {"raw.canonical_p20250105", "ops.rejected_record_p20250105", "intermediate.int_events_p0"}
+    assert gone == {"raw.canonical_p20250105", "ops.rejected_record_p20250105", "intermediate.int_event_store_p0"}
     assert len(said) == len(gone) == len(rows(warehouse_url, "select * from ops.dropped_partition"))
     assert figures(warehouse_url, "old") == before
     assert {row["delivery_id"] for row in mart(warehouse_url, "recipient_tracking")} == {"new"}

@@ -288,12 +288,14 @@ def test_four_cancelled_exports_of_a_real_api_server_leave_every_page_answering(
     house: House, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     multiplied = """
-        insert into intermediate.int_events
+        insert into intermediate.int_event_store
         select copied.* from (
-            select event from intermediate.int_events as event
+            select event from intermediate.int_event_store as event
+            join intermediate.int_event_kinds using (kind_number)
+            join intermediate.int_delivery_numbers using (delivery_number)
             where delivery_id = 'd-panier-abandonne' and event_type = 'open' and is_standing limit 1
         ) as one, generate_series(1, 100000) as n,
-            json_populate_record(one.event, json_build_object('event_key', md5(n::text))) as copied
+            json_populate_record(one.event, json_build_object('event_key', n)) as copied
         returning event_key
     """
     home = tmp_path_factory.mktemp("airflow-exports")
@@ -323,7 +325,7 @@ def test_four_cancelled_exports_of_a_real_api_server_leave_every_page_answering(
     finally:
         asked(
             house.owner_url,
-            "delete from intermediate.int_events where event_key = any(%s::uuid[]) returning event_key",
+            "delete from intermediate.int_event_store where event_key = any(%s) returning event_key",
             keys,
         )
 

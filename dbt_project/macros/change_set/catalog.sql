@@ -59,11 +59,17 @@
         select telling.message_ref, telling.email_key, telling.delivery_ref, telling.recipient_ref
         from unnamed
         cross join lateral (
-            select event.message_ref, event.email_key, event.delivery_ref, event.recipient_ref
-            from {{ published('int_events') }} as event
+            select
+                event.message_ref,
+                address.email_key,
+                numbers.delivery_id as delivery_ref,
+                case when event.is_recipient_named then event.recipient_id end as recipient_ref
+            from {{ published('int_event_store') }} as event
+            inner join {{ published('int_delivery_numbers') }} as numbers on event.delivery_number = numbers.delivery_number
+            left join {{ published('int_addresses') }} as address on event.address_key = address.address_key
             where
-                event.message_ref = unnamed.message_ref and event.delivery_ref is not null
-                and event.window_start not in {{ run_hours() }}
+                event.message_key = {{ short_key_of(['unnamed.message_ref']) }} and event.message_ref = unnamed.message_ref
+                and event.is_delivery_named and event.arrived_hour not in {{ run_hour_numbers() }}
             {{ read_apart() }}
         ) as telling
     ),
@@ -120,13 +126,19 @@
     select
         named.*,
         coalesce(named.email_domain, domains_by_recipient.email_domain) as resolved_email_domain,
-        coalesce(named.message_ref, 'recipient:' || named.recipient_id) as message_id,
-        {{ key_of(['named.message_ref', 'named.recipient_id']) }} as message_key
+        {{ message_id_of('named') }} as message_id,
+        {{ short_key_of([message_id_of('named')]) }} as message_key
     from named
     left join domains_by_recipient
         on named.recipient_id = domains_by_recipient.recipient_id and named.email_domain is null
 )
 {%- endmacro %}
+
+{#
+  The id of an event's message: its own, or the recipient's where events carry none. A message is that id's (message_key is its
+  digest), of one delivery and one recipient: one message id may go to several recipients.
+#}
+{% macro message_id_of(event) -%} coalesce({{ event }}.message_ref, 'recipient:' || {{ event }}.recipient_id) {%- endmacro %}
 
 {# True for an event that does not name its delivery or its recipient: an address alone may be one that the catalog does not know. #}
 {% macro needs_claim(prefix) -%}

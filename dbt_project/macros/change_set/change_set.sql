@@ -67,7 +67,7 @@
     {% endcall %}
     {% call statement('finish') %}
         {% for columns in config.get('indexes', []) %}
-        create index on {{ target_relation }} ({{ columns | join(', ') }});
+        create {{ 'unique ' if config.get('is_unique') }}index on {{ target_relation }} ({{ columns | join(', ') }});
         {% endfor %}
         analyze {{ target_relation }};
         comment on table {{ target_relation }} is '{{ current_run_id() }}';
@@ -141,4 +141,12 @@
 {# The hours that the current run takes, as a subquery with the column window_start. #}
 {% macro run_hours() -%}
     (select window_start from ops.run_window where run_id = (select run_id from ops.writer))
+{%- endmacro %}
+
+{# The same as numbers, as the event store has them (arrived_hour). #}
+{% macro run_hour_numbers() -%}
+    (
+        select {{ hour_number('window_start') }} as arrived_hour from ops.run_window
+        where run_id = (select run_id from ops.writer)
+    )
 {%- endmacro %}

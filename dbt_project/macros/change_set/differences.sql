@@ -7,7 +7,7 @@
     select
         1 as weight,
         {{ columns | join(', ') }}
-    from {{ changes_of(ref('int_events')) }}
+    from {{ ref('int_events__changed') }}
     where is_standing and _change != 'remove'
 
     union all
@@ -49,11 +49,14 @@
 {# The published events of one delivery that this run does not touch, to recount an extreme from. #}
 {% macro untouched(expression, delivery_number, condition) -%}
 (
-    select {{ expression }} from {{ published('int_events') }} as other
+    select {{ expression }} from {{ published_events([
+        'delivery_number', 'message_key', 'recipient_id', 'event_type', 'verdict', 'is_standing', 'is_withheld', 'requester_id',
+        'url', 'position', 'content_part', 'link_id', 'occurred_at'
+    ]) }} as other
     where other.delivery_number = {{ delivery_number }} and other.is_standing and {{ condition }}
         and not exists (
             select 1 from {{ ref('int_messages__touched') }} as touched
-            where touched.delivery_number = other.delivery_number and touched.message_key = other.message_key
+            where touched.delivery_number = other.delivery_number and {{ same_message('touched', 'other') }}
         )
 )
 {%- endmacro %}
@@ -62,12 +65,13 @@
 {% macro untouched_address(recipient_id) -%}
 (
     select min(address.email)
-    from {{ published('int_events') }} as other
-    inner join {{ published('int_addresses') }} as address on other.email_key = address.email_key
-    where other.recipient_id = {{ recipient_id }} and other.is_standing
+    from {{ published('int_event_store') }} as other
+    inner join {{ published('int_addresses') }} as address on other.address_key = address.address_key
+    inner join {{ published('int_event_kinds') }} as kind on other.kind_number = kind.kind_number
+    where other.recipient_id = {{ recipient_id }} and kind.is_standing
         and not exists (
             select 1 from {{ ref('int_messages__touched') }} as touched
-            where touched.delivery_number = other.delivery_number and touched.message_key = other.message_key
+            where touched.delivery_number = other.delivery_number and {{ same_message('touched', 'other') }}
         )
 )
 {%- endmacro %}

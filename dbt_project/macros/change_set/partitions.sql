@@ -126,7 +126,9 @@
     {%- set config = graph.nodes.get('model.sillage.' ~ target.identifier).config -%}
     set local maintenance_work_mem = '{{ var("work_mem") }}';
     {%- for partition in opened_partitions(target) %}
+    {%- if config.get('is_key_indexed', true) %}
     create unique index {{ partition.identifier }}_key on {{ partition }} ({{ config.unique_key | join(', ') }});
+    {%- endif %}
         {%- for index in config.get('indexes', []) %}
     {{ index_statement(index, partition) }};
         {%- endfor %}
@@ -145,8 +147,10 @@
     ] if opened else [] -%}
     {%- for partition, bounds in opened.items() -%}
         {%- set published = target.incorporate(path={'identifier': partition.identifier}) -%}
+        {%- if graph.nodes.get('model.sillage.' ~ target.identifier).config.get('is_key_indexed', true) -%}
+            {%- do statements.append("alter table " ~ partition ~ " add primary key using index " ~ partition.identifier ~ "_key") -%}
+        {%- endif -%}
         {%- do statements.extend([
-            "alter table " ~ partition ~ " add primary key using index " ~ partition.identifier ~ "_key",
             "alter table " ~ partition ~ " set schema " ~ target.schema,
             "alter table " ~ target ~ " attach partition " ~ published ~ " for values from (" ~ bounds[0] ~ ") to (" ~ bounds[1] ~ ")",
             "alter table " ~ published ~ " drop constraint bounds"

@@ -14,6 +14,7 @@
 #}
 {% macro create_published_tables() %}
     {%- if not execute or flags.WHICH not in ('build', 'run') -%}{{ return('') }}{%- endif -%}
+    {%- do assert_store_is_converted() -%}
     {%- set tables = {} -%}
     {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.config.materialized == 'change_set' -%}
         {%- do tables.update({_published_table(node) | string: node}) -%}
@@ -40,7 +41,9 @@
     {%- for constraint in node.constraints if constraint.type == 'check' -%}
         {%- do lines.append('check (' ~ constraint.expression ~ ')') -%}
     {%- endfor -%}
-    {%- do lines.append('primary key (' ~ node.config.unique_key | join(', ') ~ ')') -%}
+    {%- if node.config.get('is_key_indexed', true) -%}
+        {%- do lines.append('primary key (' ~ node.config.unique_key | join(', ') ~ ')') -%}
+    {%- endif -%}
     {%- set statements = [
         'create table if not exists ' ~ table ~ ' (' ~ lines | join(', ') ~ ')'
         ~ (' partition by range (delivery_number)' if node.config.get('is_partitioned') else '')
@@ -49,7 +52,7 @@
     {{ return(statements) }}
 {% endmacro %}
 
-{# What makes one index of the config (columns, type, where) on `relation`. #}
+{# What makes one index of the config (columns, type, where, is_unique) on `relation`. #}
 {% macro index_statement(index, relation) -%}
-    create index on {{ relation }} using {{ index.type or 'btree' }} ({{ index.columns | join(', ') }}) {{ 'where ' ~ index.where if index.where }}
+    create {{ 'unique ' if index.is_unique }}index on {{ relation }} using {{ index.type or 'btree' }} ({{ index.columns | join(', ') }}) {{ 'where ' ~ index.where if index.where }}
 {%- endmacro %}

@@ -12,6 +12,43 @@
 {%- endmacro %}
 
 {#
+  The first eight bytes of key_of, as a number: what names something within what is named besides. An event within its
+  message, a message within its delivery, a place among the places: docs/adr/0007-slim-event-store.md.
+#}
+{% macro short_key_of(expressions) %}{{ return(adapter.dispatch('short_key_of', 'sillage')(expressions)) }}{% endmacro %}
+
+{% macro postgres__short_key_of(expressions) -%}
+    cast(cast('x' || left(
+        md5(
+            {%- for expression in expressions %}
+            coalesce({{ expression }}, ''){{ " || chr(31) ||" if not loop.last }}
+            {%- endfor %}
+        ), 16
+    ) as bit(64)) as bigint)
+{%- endmacro %}
+
+{# The same of a key that key_of has made. #}
+{% macro shortened_key(key) %}{{ return(adapter.dispatch('shortened_key', 'sillage')(key)) }}{% endmacro %}
+
+{% macro postgres__shortened_key(key) -%}
+    cast(cast('x' || replace(left(cast({{ key }} as text), 18), '-', '') as bit(64)) as bigint)
+{%- endmacro %}
+
+{# What names an event everywhere: its message's key and its own, in the form of a UUID. #}
+{% macro event_id_of(event) %}{{ return(adapter.dispatch('event_id_of', 'sillage')(event)) }}{% endmacro %}
+
+{% macro postgres__event_id_of(event) -%}
+    cast(cast(
+        lpad(to_hex({{ event }}.message_key), 16, '0') || lpad(to_hex({{ event }}.event_key), 16, '0') as uuid
+    ) as text)
+{%- endmacro %}
+
+{# A number that stands for a row of values within one run: fast, and another in the next version of Postgres perhaps. #}
+{% macro row_hash(columns) %}{{ return(adapter.dispatch('row_hash', 'sillage')(columns)) }}{% endmacro %}
+
+{% macro postgres__row_hash(columns) -%} hash_record_extended(row({{ columns | join(', ') }}), 0) {%- endmacro %}
+
+{#
   The digest by which an address is known; null where there is none. What an erasure writes in place of an address holds its
   digest (`erased-<digest>@<domain>`, sillage/upkeep/erasure.py), and is known by the same.
 #}
@@ -38,6 +75,9 @@
 {% macro payload_hash(column) %}{{ return(adapter.dispatch('payload_hash', 'sillage')(column)) }}{% endmacro %}
 
 {% macro postgres__payload_hash(column) -%} jsonb_hash_extended({{ column }}, 0) {%- endmacro %}
+
+{# Half of that number, which is enough to order the few copies of one event that tell the same time. #}
+{% macro payload_order(payload_hash) -%} cast({{ payload_hash }} >> 32 as integer) {%- endmacro %}
 
 {# A short text that stands for an address without showing it. #}
 {% macro pseudonym(expression) %}{{ return(adapter.dispatch('pseudonym', 'sillage')(expression)) }}{% endmacro %}

@@ -15,3 +15,12 @@
 {% macro seconds_between(earlier, later) %}{{ return(adapter.dispatch('seconds_between', 'sillage')(earlier, later)) }}{% endmacro %}
 
 {% macro postgres__seconds_between(earlier, later) -%} extract(epoch from {{ later }} - {{ earlier }}) {%- endmacro %}
+
+{# An hour as a number: how many began since 1970. And the hour of such a number. #}
+{% macro hour_number(window_start) %}{{ return(adapter.dispatch('hour_number', 'sillage')(window_start)) }}{% endmacro %}
+
+{% macro postgres__hour_number(window_start) -%} cast(extract(epoch from {{ window_start }}) / 3600 as integer) {%- endmacro %}
+
+{% macro hour_of(hour_number) %}{{ return(adapter.dispatch('hour_of', 'sillage')(hour_number)) }}{% endmacro %}
+
+{% macro postgres__hour_of(hour_number) -%} to_timestamp(cast({{ hour_number }} as bigint) * 3600) {%- endmacro %}

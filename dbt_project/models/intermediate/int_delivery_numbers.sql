@@ -6,7 +6,7 @@
 -- A range is full when it holds `width` times `share` events, and each of its deliveries counts for `share` at least, so that
 -- numbers never run out before. `share` is 1 up to 32 million events, and grows with what is stored (about 32 partitions hold
 -- it) and with what ever was stored: 2^31 numbers are 2 048 ranges, which last for 280 billion events.
-{{ config(unique_key=['delivery_id']) }}
+{{ config(unique_key=['delivery_id'], indexes=[{'columns': ['delivery_number'], 'is_unique': true}]) }}
 
 {% set width = var('numbers_per_partition') %}
 

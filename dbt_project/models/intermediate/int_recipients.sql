@@ -13,7 +13,15 @@ with event_addresses as (
         recipient_id,
         email_key,
         count(*) as event_count
-    from {{ weighted_events(['recipient_id', 'email_key']) }} as weighted
+    from (
+        select 1 as weight, recipient_id, email_key
+        from {{ ref('int_events__linked') }}
+        where is_standing
+        union all
+        select -1 as weight, recipient_id, email_key
+        from {{ ref('int_events__published_before') }}
+        where is_standing
+    ) as weighted
     group by weight, recipient_id, email_key
 
 ),
@@ -26,7 +34,8 @@ in_events as (
         min(case when event_addresses.weight = -1 then addresses.email end) as was_email,
         min(case when event_addresses.weight = 1 then addresses.email end) as is_now_email
     from event_addresses
-    left join {{ after_publishing(ref('int_addresses')) }} as addresses on event_addresses.email_key = addresses.email_key
+    left join {{ after_publishing(ref('int_addresses')) }} as addresses
+        on {{ shortened_key('event_addresses.email_key') }} = addresses.address_key
     group by event_addresses.recipient_id
 
 ),

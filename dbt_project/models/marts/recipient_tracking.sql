@@ -6,7 +6,7 @@ with events as (
 )
 
 select
-    cast(events.event_key as text) as event_id,
+    events.event_id,
     events.delivery_id,
     events.recipient_id,
     events.message_id,

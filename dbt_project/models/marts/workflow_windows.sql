@@ -49,7 +49,7 @@ differences as (
             window_start,
             case when is_standing then 1 else 0 end as event_count,
             copy_count
-        from {{ changes_of(ref('int_events')) }}
+        from {{ ref('int_events__changed') }}
         where _change != 'remove'
         union all
         select

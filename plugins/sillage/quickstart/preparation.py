@@ -95,6 +95,9 @@ def prepare(settings: Settings, say: Say, *, metadata: str = "airflow", has_own_
         environment.build(settings, credentials, warehouse_url, metadata_url),
         has_own_landing,
     )
+    # As the tasks have them: in this process dbt would put its log into the checkout.
+    os.environ.update({name: value for name, value in house.environment.items() if name.startswith("DBT_")})
+    transform.convert_event_store(house.warehouse_url, say)
     _parse_dbt_project(house, say)
     _migrate_airflow(house, say)
     return house
@@ -205,8 +208,6 @@ def _parse_dbt_project(house: House, say: Say) -> None:
     if target.exists() and target.stat().st_mtime >= newest:
         return
     say("Parsing the dbt project.")
-    # As the tasks have them: in this process dbt would put its log into the checkout.
-    os.environ.update({name: value for name, value in house.environment.items() if name.startswith("DBT_")})
     transform.parse(house.warehouse_url)
     os.utime(target)
 

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from fastapi import Request
 
@@ -66,7 +65,7 @@ def packed(*values: Any) -> str:
 
 
 def place(request: Request, *kinds: type, name: str = "after") -> list[Any] | None:
-    """What `packed` made of values of these `kinds` (str, int, datetime, UUID), None where it is missing or spoilt."""
+    """What `packed` made of values of these `kinds` (str, int, datetime), None where it is missing or spoilt."""
     given = request.query_params.get(name) or ""
     try:
         values = json.loads(base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)))
@@ -107,11 +106,4 @@ def _number(value: Any) -> int | None:
     return value if type(value) is int and abs(value) <= _LARGEST else None
 
 
-def _uuid(value: Any) -> str | None:
-    try:
-        return str(UUID(value))
-    except (ValueError, TypeError, AttributeError):
-        return None
-
-
-_READ: dict[type, Callable[[Any], Any]] = {str: _text, int: _number, datetime: _moment, UUID: _uuid}
+_READ: dict[type, Callable[[Any], Any]] = {str: _text, int: _number, datetime: _moment}

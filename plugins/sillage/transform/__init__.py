@@ -1,6 +1,7 @@
 """dbt on the warehouse: one build prepares a run's changes, one transaction publishes them."""
 
 from .building import BUILD_STAGE, build, is_built, told
+from .conversion import convert_event_store
 from .dbt import ManifestError, ModelError, invoke, last_ones, listed, parse, target_path, with_upstream
 from .publishing import PublishError, figures_of, publish
 
@@ -10,6 +11,7 @@ __all__ = [
     "ModelError",
     "PublishError",
     "build",
+    "convert_event_store",
     "figures_of",
     "invoke",
     "is_built",

@@ -21,6 +21,9 @@ from . import erased_records
 
 log = logging.getLogger(__name__)
 
+# The first half of the digest `key`, as dbt's macro shortened_key has it: how the event store names an address.
+SHORT_KEY = "('x' || replace(left(key::text, 18), '-', ''))::bit(64)::bigint"
+
 
 class ErasureError(ValueError):
     """Nobody was erased: the message says why and what to write instead."""
@@ -89,7 +92,8 @@ def _find(cursor: Cursor, recipient_id: str | None, email: str | None) -> erased
         " or event_email = any(%(given)s)"
         " union select recipient_id from intermediate.int_catalog__current where entry_type = 'recipient'"
         "  and email_key = any(%(keys)s::uuid[])"
-        " union select recipient_id from intermediate.int_events where email_key = any(%(keys)s::uuid[]) and recipient_ref is null"
+        " union select recipient_id from intermediate.int_event_store where not is_recipient_named and address_key = any("
+        f"  select {SHORT_KEY} from unnest(%(keys)s::uuid[]) as key)"
         " order by 1",
         {"id": recipient_id, "given": given, "keys": list(keys)},
     )
@@ -101,8 +105,8 @@ def _find(cursor: Cursor, recipient_id: str | None, email: str | None) -> erased
     cursor.execute(
         "select unnest(array[email, event_email]) from intermediate.int_recipients where recipient_id = any(%(ids)s)"
         " union select email from intermediate.int_catalog__entries where entry_type = 'recipient' and recipient_id = any(%(ids)s)"
-        " union select address.email from intermediate.int_events as event"
-        "  join intermediate.int_addresses as address on address.email_key = event.email_key where event.recipient_id = any(%(ids)s)",
+        " union select address.email from intermediate.int_event_store as event"
+        "  join intermediate.int_addresses as address using (address_key) where event.recipient_id = any(%(ids)s)",
         {"ids": recipients},
     )
     addresses = {address for (address,) in cursor.fetchall() if address}
@@ -149,13 +153,13 @@ def _rewrite_events(cursor: Cursor, person: erased_records.Person) -> int:
         ([*person.keys, *(erased_records.digest(name) for name in person.requesters)],),
     )
     cursor.execute(
-        "update intermediate.int_events set ip = %s::jsonb ->> ip where recipient_id = any(%s)",
+        "update intermediate.int_event_store set ip = %s::jsonb ->> ip where recipient_id = any(%s)",
         (json.dumps(person.networks), person.recipients),
     )
     events = cursor.rowcount
     # Also where she clicked in a message that was sent to somebody else: it stays one person.
     cursor.execute(
-        "update intermediate.int_events set requester_id = %s::jsonb ->> requester_id where requester_id = any(%s)",
+        "update intermediate.int_event_store set requester_id = %s::jsonb ->> requester_id where requester_id = any(%s)",
         (json.dumps(person.requesters), list(person.requesters)),
     )
     return events
@@ -174,8 +178,8 @@ def _rewrite_recipients(cursor: Cursor, person: erased_records.Person) -> int:
         entries += cursor.rowcount
     # The digest stays without its address: by it a later event or catalog entry is known, and brings nothing back.
     cursor.execute(
-        "insert into intermediate.int_addresses (email_key, email) select unnest(%s::uuid[]), null"
-        " on conflict (email_key) do update set email = null",
+        f"insert into intermediate.int_addresses (address_key, email_key, email) select {SHORT_KEY}, key, null"
+        " from unnest(%s::uuid[]) as key on conflict (address_key) do update set email = null",
         (list(person.keys),),
     )
     cursor.execute(

@@ -16,7 +16,9 @@ from ..runs import journal, turn
 
 log = logging.getLogger(__name__)
 
-EVENTS = ("intermediate", "int_events")
+EVENTS = ("intermediate", "int_event_store")
+# The hour of arrival of a row of the event store (dbt's macro hour_of).
+HOUR = "to_timestamp(arrived_hour::bigint * 3600)"
 DAY = timedelta(days=1)
 
 
@@ -77,24 +79,28 @@ def _drop_old_events(cursor: Cursor, cutoff: datetime) -> Iterator[str]:
     """Drop every partition of the event store all of whose events happened and arrived before `cutoff`."""
     for partition in _partitions(cursor, *EVENTS):
         name = sql.Identifier(EVENTS[0], partition)
-        # By its index first: most partitions are young, and need no look at every event.
-        for column in ("window_start", "occurred_at"):
-            cursor.execute(sql.SQL("select max({}) from {}").format(sql.Identifier(column), name))
-            (newest,) = cursor.fetchone() or (None,)
-            if newest is None or newest >= cutoff:
-                break
-        else:
-            cursor.execute(
-                sql.SQL(
-                    "insert into ops.closed_delivery (delivery_id) select distinct delivery_id from {} on conflict do nothing"
-                ).format(name)
-            )
-            cursor.execute(
-                sql.SQL(
-                    "insert into ops.expired_hour (window_start) select distinct window_start from {} on conflict do nothing"
-                ).format(name)
-            )
-            yield _drop(cursor, *EVENTS, partition, newest)
+        # The index on the hour first: most partitions are young, and need no look at every event.
+        cursor.execute(
+            sql.SQL(
+                "select exists (select from {0} where arrived_hour >= ceil(extract(epoch from %(cutoff)s) / 3600)::integer)"
+                " or exists (select from {0} where occurred_at >= %(cutoff)s)"
+            ).format(name),
+            {"cutoff": cutoff},
+        )
+        if cursor.fetchone() == (True,):
+            continue
+        cursor.execute(sql.SQL("select max(occurred_at), array_agg(distinct {}) from {}").format(sql.SQL(HOUR), name))
+        newest, hours = cursor.fetchone() or (None, None)
+        if newest is None:
+            continue
+        cursor.execute(
+            sql.SQL(
+                "insert into ops.closed_delivery (delivery_id) select delivery_id from intermediate.int_delivery_numbers"
+                " where delivery_number in (select delivery_number from {}) on conflict do nothing"
+            ).format(name)
+        )
+        cursor.execute("insert into ops.expired_hour (window_start) select unnest(%s) on conflict do nothing", (hours,))
+        yield _drop(cursor, *EVENTS, partition, newest)
 
 
 def _old_days(cursor: Cursor, schema: str, table: str, cutoff: datetime) -> list[tuple[datetime, str]]:

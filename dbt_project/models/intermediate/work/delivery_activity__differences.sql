@@ -8,7 +8,7 @@ with events as {{ asked_anew() }} (
         *,
         {{ period_start('occurred_at', 5) }} as period_start,
         {{ is_human('verdict') }} as is_human
-    from {{ counted_events(['delivery_id', 'message_key', 'event_type', 'verdict', 'is_repeat', 'is_withheld', 'occurred_at']) }}
+    from {{ counted_events(['delivery_id', 'message_key', 'recipient_id', 'event_type', 'verdict', 'is_repeat', 'is_withheld', 'occurred_at']) }}
         as weighted
     where not is_withheld and {{ is_tracking_event('event_type') }}
 
@@ -20,10 +20,11 @@ firsts as (
         weight,
         delivery_id,
         message_key,
+        recipient_id,
         event_type,
         min(period_start) as period_start
     from events
-    group by weight, delivery_id, message_key, event_type
+    group by weight, delivery_id, message_key, recipient_id, event_type
 
 ),
 

@@ -16,12 +16,12 @@ with messages as (
         sum(case when is_repeat then 0 else 1 end) as event_count,
         sum(case when {{ is_human('verdict') }} and not is_repeat then 1 else 0 end) as human_event_count
     from {{ counted_events([
-        'delivery_id', 'message_key', 'event_type', 'device_type', 'os_family', 'browser_family', 'verdict', 'is_repeat',
+        'delivery_id', 'message_key', 'recipient_id', 'event_type', 'device_type', 'os_family', 'browser_family', 'verdict', 'is_repeat',
         'is_withheld'
     ]) }} as weighted
     where not is_withheld and {{ is_tracking_event('event_type') }}
     group by
-        weight, delivery_id, message_key, event_type, coalesce(device_type, 'unknown'), coalesce(os_family, 'unknown'),
+        weight, delivery_id, message_key, recipient_id, event_type, coalesce(device_type, 'unknown'), coalesce(os_family, 'unknown'),
         coalesce(browser_family, 'unknown')
 
 )

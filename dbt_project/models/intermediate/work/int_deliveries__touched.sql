@@ -1,6 +1,8 @@
 -- One row per delivery that this run may change: what the checks before publishing look at. `is_added_up` tells those whose
 -- parts are added up to their totals: new ones, recomputed ones, and some of the old in turns, as an old delivery has as many
 -- periods as its life is long.
+{{ config(indexes=[['delivery_number']], is_unique=true) }}
+
 with hours as (
 
     select min(run_hours.window_start) as first_hour from {{ run_hours() }} as run_hours

@@ -9,7 +9,7 @@ with events as {{ asked_anew() }} (
         *,
         {{ is_human('verdict') }} as is_human
     from {{ counted_events([
-        'delivery_id', 'message_key', 'recipient_domain', 'event_type', 'verdict', 'is_repeat', 'is_withheld', 'amount',
+        'delivery_id', 'message_key', 'recipient_id', 'recipient_domain', 'event_type', 'verdict', 'is_repeat', 'is_withheld', 'amount',
         'article_count', 'occurred_at'
     ]) }} as weighted
 
@@ -22,6 +22,7 @@ messages as (
         weight,
         delivery_id,
         message_key,
+        recipient_id,
         max(recipient_domain) as recipient_domain,
         min(recipient_domain) != max(recipient_domain) as has_several_domains,
         bit_or(
@@ -34,7 +35,7 @@ messages as (
         max(case when event_type = 'hard_bounce' then occurred_at end) as last_hard_bounce_at,
         max(case when event_type = 'delivered' then occurred_at end) as last_delivered_at
     from events
-    group by weight, delivery_id, message_key
+    group by weight, delivery_id, message_key, recipient_id
 
 ),
 
@@ -69,6 +70,7 @@ moved as (
         weight,
         delivery_id,
         message_key,
+        recipient_id,
         recipient_domain
     from messages
     where has_several_domains
@@ -88,7 +90,7 @@ event_sums as (
         on
             events.weight = moved.weight
             and events.delivery_id = moved.delivery_id
-            and events.message_key = moved.message_key
+            and {{ same_message('events', 'moved') }}
     where {{ is_tracking_event('events.event_type') }}
     group by events.delivery_id, coalesce(moved.recipient_domain, events.recipient_domain)
 

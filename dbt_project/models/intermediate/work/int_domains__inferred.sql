@@ -3,11 +3,12 @@
 select
     delivery_id,
     message_key,
+    recipient_id,
     max(resolved_email_domain) as resolved_email_domain
-from {{ candidate_events(['delivery_id', 'message_key', 'resolved_email_domain']) }} as candidates
+from {{ candidate_events(['delivery_id', 'message_key', 'recipient_id', 'resolved_email_domain']) }} as candidates
 where
     message_key in (
         select message_key from {{ candidate_events(['message_key', 'resolved_email_domain']) }} as unknown
         where resolved_email_domain is null
     )
-group by delivery_id, message_key
+group by delivery_id, message_key, recipient_id

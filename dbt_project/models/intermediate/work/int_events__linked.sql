@@ -41,37 +41,57 @@ recipients_without_consent as (
     select entry.recipient_id
     from {{ catalog_after_run('recipient', 'not entry.has_open_tracking') }} as entry
 
+),
+
+judged as (
+
+    select
+        linked.*,
+        deliveries.delivery_number,
+        {{ hour_number('linked.window_start') }} as arrived_hour,
+        coalesce(linked.resolved_email_domain, domains.resolved_email_domain, 'unknown') as recipient_domain,
+        case
+            when linked.email_domain is not null then 'event'
+            when linked.resolved_email_domain is not null then 'catalog'
+            when domains.resolved_email_domain is not null then 'message'
+        end as domain_origin,
+        linked.named_event_type != 'other' and superseded.event_key is null as is_standing,
+        case
+            when linked.named_event_type = 'click' and linked.link_type in ('opt_out', 'mirror_page', 'web', 'transaction')
+                then linked.link_type
+            else linked.named_event_type
+        end as event_type,
+        case
+            -- An open with an address (some providers send the pixel's) followed no link.
+            when linked.url is not null and linked.named_event_type in ('click', 'opt_out', 'mirror_page', 'web', 'transaction')
+                then coalesce(linked.catalog_link_id, linked.seen_link_id)
+        end as link_id,
+        agents.device_type,
+        agents.os_family,
+        agents.browser_family,
+        agents.agent_kind,
+        linked.named_event_type = 'open' and (deliveries.is_open_tracking_off or unwilling.recipient_id is not null)
+            as is_withheld
+    from linked
+    inner join deliveries on linked.delivery_id = deliveries.delivery_id
+    left join {{ ref('int_events__superseded') }} as superseded
+        on
+            linked.delivery_id = superseded.delivery_id
+            and {{ same_message('linked', 'superseded') }}
+            and linked.event_key = superseded.event_key
+            and linked.window_start = superseded.window_start
+    left join {{ ref('int_domains__inferred') }} as domains
+        on linked.delivery_id = domains.delivery_id and {{ same_message('linked', 'domains') }}
+    left join {{ source('raw', 'user_agent') }} as agents on linked.user_agent_key = agents.short_key
+    left join recipients_without_consent as unwilling on linked.recipient_id = unwilling.recipient_id
+
 )
 
 select
-    linked.*,
-    deliveries.delivery_number,
-    coalesce(linked.resolved_email_domain, domains.resolved_email_domain, 'unknown') as recipient_domain,
-    linked.named_event_type != 'other' and superseded.event_key is null as is_standing,
+    judged.*,
+    {{ row_hash(linked_kind_columns() + ['agent_kind']) }} as kind_key,
     case
-        when linked.named_event_type = 'click' and linked.link_type in ('opt_out', 'mirror_page', 'web', 'transaction')
-            then linked.link_type
-        else linked.named_event_type
-    end as event_type,
-    case
-        -- An open with an address (some providers send the pixel's) followed no link.
-        when linked.url is not null and linked.named_event_type in ('click', 'opt_out', 'mirror_page', 'web', 'transaction')
-            then coalesce(linked.catalog_link_id, linked.seen_link_id)
-    end as link_id,
-    agents.device_type,
-    agents.os_family,
-    agents.browser_family,
-    agents.agent_kind,
-    linked.named_event_type = 'open' and (deliveries.is_open_tracking_off or unwilling.recipient_id is not null) as is_withheld
-from linked
-inner join deliveries on linked.delivery_id = deliveries.delivery_id
-left join {{ ref('int_events__superseded') }} as superseded
-    on
-        linked.delivery_id = superseded.delivery_id
-        and linked.message_key = superseded.message_key
-        and linked.event_key = superseded.event_key
-        and linked.window_start = superseded.window_start
-left join {{ ref('int_domains__inferred') }} as domains
-    on linked.delivery_id = domains.delivery_id and linked.message_key = domains.message_key
-left join {{ source('raw', 'user_agent') }} as agents on linked.user_agent_key = agents.user_agent_key
-left join recipients_without_consent as unwilling on linked.recipient_id = unwilling.recipient_id
+        when coalesce(url, cast(position as text), content_part, link_id) is not null
+            then {{ short_key_of(['url', 'cast(position as text)', 'content_part', 'link_id']) }}
+    end as place_key
+from judged

@@ -6,6 +6,7 @@ with standing as (
         delivery_number,
         delivery_id,
         message_key,
+        recipient_id,
         event_key,
         event_type,
         -- Without a catalog entry the address is the link.
@@ -21,7 +22,7 @@ opens as (
 
     select
         standing.*,
-        lag(occurred_at) over (partition by message_key, delivery_number order by occurred_at, event_key) as previous_at
+        lag(occurred_at) over (partition by message_key, recipient_id, delivery_number order by occurred_at, event_key) as previous_at
     from standing
     where event_type = 'open'
 
@@ -40,10 +41,11 @@ busy_messages as (
 
     select
         delivery_number,
-        message_key
+        message_key,
+        recipient_id
     from standing
     where event_type != 'open' and link_id is not null
-    group by delivery_number, message_key
+    group by delivery_number, message_key, recipient_id
     having count(distinct link_id) >= {{ [var('burst_links'), var('sweep_links')] | min }}
 
 ),
@@ -68,16 +70,16 @@ frames as (
         standing.*,
         link_counts.url_count,
         array_agg(standing.link_id) over (
-            partition by standing.message_key, standing.delivery_number order by standing.occurred_at
+            partition by standing.message_key, standing.recipient_id, standing.delivery_number order by standing.occurred_at
             range between current row and interval '{{ var("burst_seconds") }} seconds' following
         ) as burst_frame,
         array_agg(standing.known_url) over (
-            partition by standing.message_key, standing.delivery_number order by standing.occurred_at
+            partition by standing.message_key, standing.recipient_id, standing.delivery_number order by standing.occurred_at
             range between current row and interval '{{ var("sweep_seconds") }} seconds' following
         ) as sweep_frame
     from standing
     inner join busy_messages
-        on standing.delivery_number = busy_messages.delivery_number and standing.message_key = busy_messages.message_key
+        on standing.delivery_number = busy_messages.delivery_number and {{ same_message('standing', 'busy_messages') }}
     left join link_counts on standing.delivery_id = link_counts.delivery_id
     where standing.event_type != 'open'
 
@@ -101,13 +103,14 @@ bursts as (
     select
         delivery_number,
         message_key,
+        recipient_id,
         event_key,
         bool_or(begins_burst) over (
-            partition by message_key, delivery_number order by occurred_at
+            partition by message_key, recipient_id, delivery_number order by occurred_at
             range between interval '{{ var("burst_seconds") }} seconds' preceding and current row
         ) as is_burst,
         bool_or(begins_sweep) over (
-            partition by message_key, delivery_number order by occurred_at
+            partition by message_key, recipient_id, delivery_number order by occurred_at
             range between interval '{{ var("sweep_seconds") }} seconds' preceding and current row
         ) as is_sweep
     from anchors
@@ -119,6 +122,7 @@ traps as (
     select
         delivery_number,
         message_key,
+        recipient_id,
         occurred_at
     from {{ ref('int_events__linked') }}
     where is_standing and is_honeypot and {{ is_tracking_event('event_type') }} and event_type != 'open'
@@ -130,10 +134,11 @@ honeypots as (
     select distinct
         event.delivery_number,
         event.message_key,
+        event.recipient_id,
         event.event_key
     from traps
     inner join {{ ref('int_events__linked') }} as event
-        on traps.delivery_number = event.delivery_number and traps.message_key = event.message_key
+        on traps.delivery_number = event.delivery_number and {{ same_message('traps', 'event') }}
     where
         event.is_standing
         and {{ is_tracking_event('event.event_type') }}
@@ -143,10 +148,10 @@ honeypots as (
 
 early_clicks as (
 
-    select distinct standing.delivery_number, standing.message_key, standing.event_key
+    select distinct standing.delivery_number, standing.message_key, standing.recipient_id, standing.event_key
     from standing
     inner join {{ ref('int_events__linked') }} as delivered
-        on standing.delivery_number = delivered.delivery_number and standing.message_key = delivered.message_key
+        on standing.delivery_number = delivered.delivery_number and {{ same_message('standing', 'delivered') }}
     where
         standing.event_type = 'click'
         and delivered.is_standing
@@ -157,21 +162,22 @@ early_clicks as (
 
 found as (
 
-    select delivery_number, message_key, event_key, 'repeat' as pattern from repeats
+    select delivery_number, message_key, recipient_id, event_key, 'repeat' as pattern from repeats
     union all
-    select delivery_number, message_key, event_key, 'honeypot' as pattern from honeypots
+    select delivery_number, message_key, recipient_id, event_key, 'honeypot' as pattern from honeypots
     union all
-    select delivery_number, message_key, event_key, 'burst' as pattern from bursts where is_burst
+    select delivery_number, message_key, recipient_id, event_key, 'burst' as pattern from bursts where is_burst
     union all
-    select delivery_number, message_key, event_key, 'sweep' as pattern from bursts where is_sweep
+    select delivery_number, message_key, recipient_id, event_key, 'sweep' as pattern from bursts where is_sweep
     union all
-    select delivery_number, message_key, event_key, 'early_click' as pattern from early_clicks
+    select delivery_number, message_key, recipient_id, event_key, 'early_click' as pattern from early_clicks
 
 )
 
 select
     delivery_number,
     message_key,
+    recipient_id,
     event_key,
     bool_or(pattern = 'repeat') as is_repeat,
     bool_or(pattern = 'honeypot') as is_honeypot,
@@ -179,4 +185,4 @@ select
     bool_or(pattern = 'sweep') as is_sweep,
     bool_or(pattern = 'early_click') as is_early_click
 from found
-group by delivery_number, message_key, event_key
+group by delivery_number, message_key, recipient_id, event_key

@@ -38,70 +38,92 @@ named_messages as (
 
     union all
 
-    select message_ref from {{ published('int_events') }}
-    where window_start in {{ run_hours() }} and delivery_ref is not null and message_ref is not null
+    select event.message_ref
+    from {{ run_hour_numbers() }} as hours
+    cross join lateral (
+        select message_ref from {{ published('int_event_store') }} as arrived
+        where arrived.arrived_hour = hours.arrived_hour and arrived.is_delivery_named and arrived.message_ref is not null
+        {{ read_apart() }}
+    ) as event
 
 ),
 
+{% set keys = ['delivery_number', 'message_key', 'recipient_id', 'event_key', 'arrived_hour'] %}
+{% set key_columns = 'event.' ~ keys | join(', event.') %}
 concerned as (
 
-    select event.delivery_number, event.message_key, event.event_key, event.window_start
-    from {{ published('int_events') }} as event
+    select {{ key_columns }}
+    from catalog_changes
+    inner join {{ published('int_event_store') }} as event
+        on event.message_key = {{ short_key_of(['catalog_changes.message_ref']) }} and event.message_ref = catalog_changes.message_ref
+    where catalog_changes.entry_type = 'message' and not (event.is_delivery_named and event.is_recipient_named)
+
+    union
+
+    select {{ key_columns }}
+    from {{ published('int_event_store') }} as event
+    where not event.is_delivery_named and event.message_ref in (select message_ref from named_messages)
+
+    union
+
+    select {{ key_columns }}
+    from {{ published('int_event_store') }} as event
     where
-        {{ needs_claim('event.') }}
-        and event.message_ref in (select message_ref from catalog_changes where entry_type = 'message')
+        not event.is_recipient_named
+        and event.address_key in (select {{ shortened_key('email_key') }} from addresses where email_key is not null)
 
     union
 
-    select event.delivery_number, event.message_key, event.event_key, event.window_start
-    from {{ published('int_events') }} as event
-    where event.delivery_ref is null and event.message_ref in (select message_ref from named_messages)
-
-    union
-
-    select event.delivery_number, event.message_key, event.event_key, event.window_start
-    from {{ published('int_events') }} as event
-    where event.email_key in (select email_key from addresses) and event.recipient_ref is null
-
-    union
-
-    select event.delivery_number, event.message_key, event.event_key, event.window_start
-    from {{ published('int_events') }} as event
+    select {{ key_columns }}
+    from {{ published('int_event_store') }} as event
     where event.recipient_id in (select recipient_id from catalog_changes where entry_type = 'recipient')
 
     union
 
-    select event.delivery_number, event.message_key, event.event_key, event.window_start
-    from {{ published('int_events') }} as event
+    select {{ key_columns }}
+    from {{ published('int_event_store') }} as event
     inner join {{ published('int_delivery_numbers') }} as numbers on event.delivery_number = numbers.delivery_number
     where numbers.delivery_id in (select delivery_id from catalog_changes where entry_type in ('delivery', 'link'))
 
     union
 
-    select event.delivery_number, event.message_key, event.event_key, event.window_start
-    from {{ published('int_events') }} as event
+    select {{ key_columns }}
+    from {{ published('int_event_store') }} as event
     where event.delivery_number in (select delivery_number from {{ ref('int_deliveries__recomputed') }})
+
+),
+
+stored as (
+
+    select event.*
+    from {{ published('int_event_store') }} as event
+    inner join concerned
+        on {% for key in keys %}event.{{ key }} = concerned.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+
+    where event.arrived_hour not in {{ run_hour_numbers() }}
+
+),
+
+decoded as (
+
+    {{ decoded_events(
+        'stored', (event_reading_list() + ['delivery_number', 'message_key', 'recipient_id']), is_apart=true
+    ) }}
 
 ),
 
 recalled as (
 
     select
-        event.delivery_number as former_delivery_number,
-        event.message_key as former_message_key,
+        delivery_number as former_delivery_number,
+        message_key as former_message_key,
+        recipient_id as former_recipient_id,
         {# Events of an older version have addresses in them. -#}
         {% for column in event_reading_list() -%}
-        {{ without_addresses('event.' ~ column) ~ ' as ' ~ column if column in ('url', 'reason') else 'event.' ~ column }}
+        {{ without_addresses(column) ~ ' as ' ~ column if column in ('url', 'reason') else column }}
         {{- ',' if not loop.last }}
         {% endfor %}
-    from {{ published('int_events') }} as event
-    inner join concerned
-        on
-            event.delivery_number = concerned.delivery_number
-            and event.message_key = concerned.message_key
-            and event.event_key = concerned.event_key
-            and event.window_start = concerned.window_start
-    where event.window_start not in {{ run_hours() }}
+    from decoded
 
 )
 

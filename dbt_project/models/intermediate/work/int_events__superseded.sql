@@ -31,17 +31,17 @@ ranked as (
     select
         candidates.*,
         row_number() over (
-            partition by delivery_id, message_key, event_key order by occurred_at, payload_hash, window_start
+            partition by delivery_id, message_key, recipient_id, event_key order by occurred_at, payload_order, window_start
         ) as copy_rank
     from {{ candidate_events([
-        'delivery_id', 'message_key', 'event_key', 'window_start', 'occurred_at', 'payload_hash'
+        'delivery_id', 'message_key', 'recipient_id', 'event_key', 'window_start', 'occurred_at', 'payload_order'
     ]) }} as candidates
     where event_key in (select event_key from repeated)
 
 ),
 
 {% set telling = [
-    'delivery_id', 'message_key', 'event_key', 'window_start', 'delivery_ref', 'message_ref', 'source', 'provider_event_id',
+    'delivery_id', 'message_key', 'recipient_id', 'event_key', 'window_start', 'delivery_ref', 'message_ref', 'source', 'provider_event_id',
     'source_event_type', 'url', 'position', 'content_part', 'ip', 'user_agent_key', 'occurred_at'
 ] %}
 
@@ -52,6 +52,7 @@ retold as (
     select
         unnamed.delivery_id,
         unnamed.message_key,
+        unnamed.recipient_id,
         unnamed.event_key,
         unnamed.window_start
     from {{ candidate_events(telling) }} as unnamed
@@ -62,7 +63,7 @@ retold as (
             select 1 from {{ candidate_events(telling) }} as named
             where
                 named.delivery_id = unnamed.delivery_id
-                and named.message_key = unnamed.message_key
+                and {{ same_message('named', 'unnamed') }}
                 and named.source = unnamed.source
                 and named.delivery_ref is not null
                 and case
@@ -81,6 +82,7 @@ retold as (
 select
     delivery_id,
     message_key,
+    recipient_id,
     event_key,
     window_start
 from ranked
@@ -91,6 +93,7 @@ union
 select
     delivery_id,
     message_key,
+    recipient_id,
     event_key,
     window_start
 from retold

@@ -7,21 +7,24 @@ with events as (
 
     select
         delivery_id,
-        message_key
+        message_key,
+        recipient_id
     from {{ ref('int_records__counted') }}
 
     union all
 
     select
         delivery_id,
-        message_key
+        message_key,
+        recipient_id
     from {{ ref('int_events__recalled') }}
 
 )
 
 select
     numbers.delivery_number,
-    events.message_key
+    events.message_key,
+    events.recipient_id
 from events
 inner join {{ published('int_delivery_numbers') }} as numbers on events.delivery_id = numbers.delivery_id
 
@@ -29,13 +32,23 @@ union
 
 select
     former_delivery_number,
-    former_message_key
+    former_message_key,
+    former_recipient_id
 from {{ ref('int_events__recalled') }}
 
 union
 
 select
-    delivery_number,
-    message_key
-from {{ published('int_events') }}
-where window_start in {{ run_hours() }}
+    event.delivery_number,
+    event.message_key,
+    event.recipient_id
+from {{ run_hour_numbers() }} as hours
+cross join lateral (
+    select
+        delivery_number,
+        message_key,
+        recipient_id
+    from {{ published('int_event_store') }} as arrived
+    where arrived.arrived_hour = hours.arrived_hour
+    {{ read_apart() }}
+) as event

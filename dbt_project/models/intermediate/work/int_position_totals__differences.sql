@@ -21,11 +21,11 @@ with messages as (
         {{ aggregate }}({{ column }}) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ counted_events([
-        'delivery_id', 'delivery_number', 'message_key', 'content_part', 'position', 'url', 'link_id', 'event_type', 'verdict'
+        'delivery_id', 'delivery_number', 'message_key', 'recipient_id', 'content_part', 'position', 'url', 'link_id', 'event_type', 'verdict'
     ]) }} as weighted
     where event_type = 'click'
     group by
-        weight, delivery_id, delivery_number, message_key,
+        weight, delivery_id, delivery_number, message_key, recipient_id,
         case when position is null then '' else coalesce(content_part, '') end, coalesce(position, 0)
 
 )

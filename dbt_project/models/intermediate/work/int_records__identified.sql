@@ -1,11 +1,12 @@
 -- One row per record of the run's hours that is not a catalog entry, with the delivery, recipient and message that it belongs
 -- to. `other` records stay in, to be counted. What would tell an erased recipient's person or machine is left out.
-{% set replaced = ['email', 'ip', 'requester_id'] %}
+{% set replaced = ['email', 'ip', 'requester_id', 'payload_order'] %}
 
 select
     {% for column in arrived_event_list() if column not in ['copy_count'] + replaced -%}
     record.{{ column }},
     {% endfor -%}
+    {{ payload_order('record.payload_hash') }} as payload_order,
     case when not record.is_erased then record.email end as email,
     -- A scanner's network is no person's.
     case when record.is_erased then {{ network_around('record.ip', ref('scanner_networks')) }} else record.ip end as ip,

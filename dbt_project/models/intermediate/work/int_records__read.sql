@@ -75,7 +75,7 @@ select
     named.link_position as position,
     named.content_part,
     named.user_agent,
-    case when named.user_agent is not null then {{ key_of(['named.user_agent']) }} end as user_agent_key,
+    case when named.user_agent is not null then {{ short_key_of(['named.user_agent']) }} end as user_agent_key,
     named.ip,
     named.requester_id,
     named.http_method,
@@ -91,12 +91,12 @@ select
         when erased.event_key is not null then erased.event_key
         -- A provider's id names an event within its message: should a source use one twice, nothing is lost.
         when named.provider_event_id is not null
-            then {{ key_of([
+            then {{ short_key_of([
                 'named.source', 'named.provider_event_id', 'named.message_ref', 'named.delivery_ref', 'named.recipient_ref',
                 'named.email'
             ]) }}
         -- Without url and place two links clicked in one second would collapse into one.
-        else {{ key_of([
+        else {{ short_key_of([
             'named.source', 'named.message_ref', 'named.delivery_ref', 'named.source_event_type',
             instant_text('named.occurred_at'), 'named.recipient_ref', 'named.email', 'named.told_url',
             'cast(named.link_position as text)', 'named.content_part', 'named.ip', 'named.user_agent'

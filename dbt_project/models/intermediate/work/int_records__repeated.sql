@@ -4,10 +4,11 @@ with repeated as (
 
     select
         window_start,
+        message_key,
         event_key,
-        count(*) as copy_count
+        cast(count(*) as integer) as copy_count
     from {{ ref('int_records__counted') }}
-    group by window_start, event_key
+    group by window_start, message_key, event_key
     having count(*) > 1
 
 ),
@@ -18,10 +19,15 @@ ranked as (
         record.*,
         repeated.copy_count,
         row_number() over (
-            partition by record.window_start, record.event_key order by record.occurred_at, record.payload_hash
+            partition by record.window_start, record.message_key, record.event_key
+            order by record.occurred_at, record.payload_order
         ) as copy_rank
     from {{ ref('int_records__counted') }} as record
-    inner join repeated on record.window_start = repeated.window_start and record.event_key = repeated.event_key
+    inner join repeated
+        on
+            record.window_start = repeated.window_start
+            and record.message_key = repeated.message_key
+            and record.event_key = repeated.event_key
 
 )
 

@@ -16,11 +16,11 @@ with messages as (
         min(occurred_at) as first_clicked_at,
         max(occurred_at) as last_clicked_at
     from {{ counted_events([
-        'delivery_id', 'delivery_number', 'message_key', 'url', 'event_type', 'verdict', 'occurred_at'
+        'delivery_id', 'delivery_number', 'message_key', 'recipient_id', 'url', 'event_type', 'verdict', 'occurred_at'
     ]) }} as weighted
     -- A click counts even where its source does not tell the address: the clicks of a delivery must add up.
     where event_type = 'click' or (url is not null and event_type in ('opt_out', 'mirror_page', 'web', 'transaction'))
-    group by weight, delivery_id, delivery_number, message_key, coalesce(url, ''), {{ key_of(['url']) }}, event_type
+    group by weight, delivery_id, delivery_number, message_key, recipient_id, coalesce(url, ''), {{ key_of(['url']) }}, event_type
 
 )
 

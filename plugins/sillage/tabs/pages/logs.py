@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
-from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
@@ -177,8 +176,8 @@ def _order(search: logs.Search) -> str:
     return f"{search.sort} {'desc' if search.is_descending else 'asc'}"
 
 
-def _after(request: Request, search: logs.Search) -> tuple[Place, str] | None:
-    given = state.place(request, str, int, str, datetime, UUID)
+def _after(request: Request, search: logs.Search) -> tuple[Place, int] | None:
+    given = state.place(request, str, int, str, datetime, int)
     if given is None or given[0] != _order(search):
         return None
     return Place(*given[1:4]), given[4]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .log_order import LEADS, URL_KEY, has_device
+from . import kinds
+from .log_order import LEADS, has_device
 from .verdicts import IS_PEOPLE, IS_TRACKING
 
 PAGE = 100
@@ -69,14 +70,14 @@ def of_delivery(
     None at the end; as in `over_all`, a page that is not full need not be the last.
     """
     values = {"number": delivery_number, "device": device, "url": url}
-    act = _ACTS[behaviour]
+    act, place = _ACTS[behaviour], "true"
     if (behaviour == "neither" and (device or url)) or (behaviour == "opened_only" and url):
         return [], None
     if behaviour not in _RARE and url:
-        # The beginning is what the index holds (int_events.sql).
-        act = f"event_type = 'click' and {LEADS} and {URL_KEY} = left(%(url)s, 200) and url = %(url)s"
+        act, place = "event_type = 'click'", f"{LEADS} and url = %(url)s"
     elif behaviour not in _RARE and device:
         act = f"{IS_TRACKING} and {has_device(device)}"
+    wanted = kinds.such(cursor, f"{_COUNTED} and {act}")
     # Few are found by their index; the planner would look for them among all, as if they were spread evenly.
     fence = "offset 0" if behaviour in _RARE else ""
     rows: list[Any] = []
@@ -86,7 +87,7 @@ def of_delivery(
             f"""
             select recipient_id from (
                 select recipient_id from intermediate.int_events
-                where delivery_number = %(number)s and recipient_id > %(after)s and {_COUNTED} and {act} {fence}
+                where delivery_number = %(number)s and recipient_id > %(after)s and {wanted} and {place} {fence}
             ) as acts order by recipient_id limit %(limit)s
             """,
             {**values, "after": after, "limit": STEP_EVENTS},
@@ -109,7 +110,7 @@ def _of_delivery(cursor: Any, behaviour: str, recipient_ids: list[str], values: 
                 count(*) filter (where event_type in ('hard_bounce', 'soft_bounce')) as bounces,
                 count(*) filter (where event_type = 'opt_out') as opt_outs, max(occurred_at) as last_at
             from intermediate.int_events
-            where delivery_number = %(number)s and recipient_id = any(%(ids)s) and {_COUNTED}
+            where delivery_number = %(number)s and recipient_id = any(%(ids)s) and {kinds.such(cursor, _COUNTED)}
             group by recipient_id
             having (%(device)s = '' or bool_or({IS_TRACKING} and coalesce(device_type, 'unknown') = %(device)s))
                 and (%(url)s = '' or bool_or(event_type = 'click' and url = %(url)s))
@@ -158,7 +159,7 @@ def _step(cursor: Any, habit: Habit, after: str, last: str) -> list[Any]:
                 max(occurred_at) filter (where {IS_TRACKING}) as last_at, bool_or(event_type = 'delivered') as was_delivered,
                 bool_or({IS_TRACKING} and occurred_at >= %(since)s and device_type = %(device)s) as was_on_device
             from intermediate.int_events
-            where recipient_id > %(after)s and recipient_id <= %(last)s and {_COUNTED}
+            where recipient_id > %(after)s and recipient_id <= %(last)s and {kinds.such(cursor, _COUNTED)}
             group by recipient_id
         ) as seen join marts.recipients as recipients using (recipient_id)
         where {HABITS[habit.name]} order by recipient_id

@@ -28,34 +28,37 @@ TELLING = """
                 when not exists (
                     select 1 from intermediate.int_events as delivered
                     where delivered.delivery_number = failed.delivery_number and delivered.message_key = failed.message_key
+                        and delivered.recipient_id = failed.recipient_id
                         and delivered.event_type = 'delivered' and delivered.is_standing
                         and delivered.occurred_at > failed.occurred_at
                 ) then 'soft'
                 when failed.last_hard_at is null then 'later'
             end as kind
         from (
-            select delivery_number, message_key, event_key, event_type, reason, occurred_at,
+            select delivery_number, message_key, recipient_id, event_key, event_type, reason, occurred_at,
                 row_number() over (
-                    partition by delivery_number, message_key, event_type order by occurred_at desc, event_key desc
+                    partition by delivery_number, message_key, recipient_id, event_type order by occurred_at desc, event_key desc
                 ) as recency,
-                max(occurred_at) filter (where event_type = 'hard_bounce') over (partition by delivery_number, message_key)
+                max(occurred_at) filter (where event_type = 'hard_bounce') over (partition by delivery_number, message_key, recipient_id)
                     as last_hard_at,
-                max(occurred_at) filter (where event_type = 'soft_bounce') over (partition by delivery_number, message_key)
+                max(occurred_at) filter (where event_type = 'soft_bounce') over (partition by delivery_number, message_key, recipient_id)
                     as last_soft_at,
                 event_type = 'auto_reply' and exists (
                     select 1 from intermediate.int_events as delivered
                     where delivered.delivery_number = failure.delivery_number and delivered.message_key = failure.message_key
+                        and delivered.recipient_id = failure.recipient_id
                         and delivered.event_type = 'delivered' and delivered.is_standing
                 ) as is_delivered
             from intermediate.int_events as failure
             where delivery_number = any(%(bounced_of)s) and event_type in ('hard_bounce', 'soft_bounce', 'auto_reply')
-                and is_standing
+                and is_rare and is_standing
         ) as failed
         where failed.recency = 1
     ) as last
     cross join lateral (
         select max(event.recipient_domain) as recipient_domain from intermediate.int_events as event
-        where event.delivery_number = last.delivery_number and event.message_key = last.message_key and event.is_standing
+        where event.delivery_number = last.delivery_number and event.message_key = last.message_key
+            and event.recipient_id = last.recipient_id and event.is_standing
     ) as own
     where last.kind is not null
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from . import kinds
 from .activity import Span
 from .verdicts import IS_PEOPLE
 
@@ -62,7 +63,9 @@ def others(cursor: Any, delivery_id: str, is_people: bool) -> list[Any]:
 
 def over_time(cursor: Any, delivery_number: int, urls: Sequence[str], span: Span, is_people: bool) -> list[Any]:
     """Clicks per step of `span` and URL, those of other URLs than `urls` under null; empty steps included."""
-    verdicts = f"and {IS_PEOPLE}" if is_people else ""
+    clicks = kinds.such(
+        cursor, "event_type = 'click' and is_standing and not is_withheld" + (f" and {IS_PEOPLE}" if is_people else "")
+    )
     cursor.execute(
         f"""
         with steps as (select generate_series(%(start)s::timestamptz, %(end)s::timestamptz - interval '1 second', %(step)s) as step),
@@ -70,8 +73,7 @@ def over_time(cursor: Any, delivery_number: int, urls: Sequence[str], span: Span
             select date_bin(%(step)s, occurred_at, %(start)s) as step,
                 case when url = any(%(urls)s) then url end as url, count(*) as click_count
             from intermediate.int_events
-            where delivery_number = %(number)s and event_type = 'click' and is_standing and not is_withheld
-                and occurred_at >= %(start)s and occurred_at < %(end)s {verdicts}
+            where delivery_number = %(number)s and {clicks} and occurred_at >= %(start)s and occurred_at < %(end)s
             group by 1, 2
         )
         select steps.step, clicks.url, coalesce(clicks.click_count, 0) as click_count

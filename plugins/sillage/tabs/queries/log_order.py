@@ -20,8 +20,8 @@ _BULK = ("delivered", "sent", "targeted")
 VERDICTS = ("human", "proxy_open", "suspect", "machine_open", "scanner_click", "bot")
 DEVICES = ("desktop", "mobile", "tablet", "tv", "console", "ereader", "watch", "unknown")
 
-# The words of the index in int_events.sql, or it is not used: what leads somewhere, by the beginning of the address.
-LEADS = "(url is not null or event_type not in ('targeted', 'sent', 'delivered', 'open'))"
+# The words of the index in int_event_store.sql, or it is not used: what leads somewhere, by the beginning of the address.
+LEADS = "place_key is not null"
 URL_KEY = "left(coalesce(url, ''), 200)"
 
 
@@ -35,9 +35,13 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Part:
-    """Events that meet `condition`, by `key` and then by time; `number` is the part's, or an expression for it. All are SQL."""
+    """Events of kinds that meet `kinds`, and that meet `condition`, by `key` and then by time. All are SQL.
 
-    condition: str
+    `number` is the part's, or an expression for it.
+    """
+
+    kinds: str = "true"
+    condition: str = "true"
     key: str = "''"
     number: str = "0"
 
@@ -45,7 +49,7 @@ class Part:
         """What they are ordered by; what is the same for all of them is left out."""
         return [*self._varying(self.number, self.key), "occurred_at", "event_key"]
 
-    def values(self, place: Place, event_key: str) -> list[Any]:
+    def values(self, place: Place, event_key: int) -> list[Any]:
         """What the row at `place` has in these columns."""
         return [*self._varying(place.part, place.key), place.occurred_at, event_key]
 
@@ -67,19 +71,19 @@ def _numbered(*parts: Part) -> list[Part]:
 
 
 ORDERS = {
-    "when": _numbered(Part("true")),
+    "when": _numbered(Part()),
     # What everybody gets comes first: it has no index, so that looking for one that a delivery lacks would read all of it.
     "type": _numbered(
         *(Part(f"event_type = '{name}'") for name in (*_BULK, *sorted({*TRACKING, *SENDING} - {*_BULK})))
     ),
-    "recipient": _numbered(Part("true", "recipient_id")),
-    "url": _numbered(Part(f"not {LEADS}"), Part(LEADS, URL_KEY)),
+    "recipient": _numbered(Part(key="recipient_id")),
+    "url": _numbered(Part(condition="place_key is null"), Part(condition=LEADS, key=URL_KEY)),
     "verdict": _numbered(*(Part(f"verdict = '{name}'") for name in sorted(VERDICTS))),
     # A list of agents may know a device that we do not: those come last, and are not lost.
     "device": _numbered(
-        *(Part(has_device(name)) for name in sorted(DEVICES)), Part(f"device_type not in {DEVICES}", "device_type")
+        *(Part(has_device(name)) for name in sorted(DEVICES)), Part(f"device_type not in {DEVICES}", key="device_type")
     ),
-    "delivery": _numbered(Part("true", "delivery_id")),
+    "delivery": _numbered(Part(key="delivery_id")),
 }
 
 
@@ -87,9 +91,9 @@ def together(parts: Sequence[Part]) -> Part:
     """All of `parts` as one, for events so few that they may be sorted: the same order, without an index."""
     if len(parts) == 1:
         return parts[0]
-    numbers = " ".join(f"when {part.condition} then {part.number}" for part in parts)
-    keys = " ".join(f"when {part.condition} then {part.key}" for part in parts if part.key != "''")
-    return Part("true", f"(case {keys} else '' end)" if keys else "''", f"(case {numbers} end)")
+    numbers = " ".join(f"when {part.kinds} and {part.condition} then {part.number}" for part in parts)
+    keys = " ".join(f"when {part.kinds} and {part.condition} then {part.key}" for part in parts if part.key != "''")
+    return Part(key=f"(case {keys} else '' end)" if keys else "''", number=f"(case {numbers} end)")
 
 
 def remaining(parts: Sequence[Part], is_descending: bool, after: Place | None) -> list[Part]:

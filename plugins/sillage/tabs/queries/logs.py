@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from psycopg2.extras import NamedTupleCursor
 
-from . import bounces, partitions
+from . import bounces, kinds, partitions
 from .deliveries import escaped
 from .log_order import DEVICES, ORDERS, SENDING, VERDICTS, Part, Place, has_device, remaining, together
 from .verdicts import IS_PEOPLE, TRACKING
@@ -39,11 +39,13 @@ SORTS = ORDERS
 PORTION = 5000
 
 COLUMNS = """
-    event_key, source || ':' || coalesce(provider_event_id, event_key::text) as event_id, delivery_id,
+    event_key, source || ':' || coalesce(provider_event_id, event_id) as event_id, delivery_id,
     recipient_id, link_id, message_id, source, event_type, url, position, content_part, verdict, verdict_reason,
     coalesce(device_type, 'unknown') as device_type, coalesce(os_family, 'unknown') as os_family,
     coalesce(browser_family, 'unknown') as browser_family, requester_id, reason, is_repeat, occurred_at, window_start
 """
+# A log in no order.
+EVERYTHING = Part()
 # Verdicts asked for together.
 VERDICT_CONDITIONS = {"machines": f"not {IS_PEOPLE}"}
 
@@ -53,7 +55,7 @@ class Event(NamedTuple):
 
     part: int
     key: str
-    event_key: str
+    event_key: int
     event_id: str
     delivery_id: str
     recipient_id: str
@@ -120,7 +122,7 @@ class Search:
 def page(
     cursor: Any,
     search: Search,
-    after: tuple[Place, str] | None = None,
+    after: tuple[Place, int] | None = None,
     limit: int = PAGE,
     found: int | None = None,
 ) -> list[Event]:
@@ -166,29 +168,34 @@ def count(cursor: Any, search: Search) -> Found:
     conditions, values = _conditions(cursor, search)
     cursor.execute(
         f"""
-        select count(*) as events, count(distinct (delivery_number, message_key)) as messages, count(*) filter (where is_repeat) as repeats
+        select coalesce(sum(events), 0)::bigint as events, count(*) as messages, coalesce(sum(repeats), 0)::bigint as repeats
         from (
-            select delivery_number, message_key, is_repeat from intermediate.int_events where {conditions} limit {COUNT_LIMIT + 1}
-        ) as found
+            select count(*) as events, count(*) filter (where is_repeat) as repeats
+            from (
+                select delivery_number, message_key, recipient_id, is_repeat
+                from intermediate.int_events where {conditions} limit {COUNT_LIMIT + 1}
+            ) as found
+            group by delivery_number, message_key, recipient_id
+        ) as messages
         """,
         values,
     )
     return Found(*cursor.fetchone())
 
 
-def _execute(cursor: Any, search: Search, part: Part, after: tuple[Place, str] | None, limit: int | None) -> None:
-    conditions, values = _conditions(cursor, search)
+def _execute(cursor: Any, search: Search, part: Part, after: tuple[Place, int] | None, limit: int | None) -> None:
+    conditions, values = _conditions(cursor, search, part)
     columns, direction = part.columns(), "desc" if search.is_descending else "asc"
     if after is not None:
         sign = "<" if search.is_descending else ">"
         names = {f"after_{number}": value for number, value in enumerate(part.values(*after))}
         row = ", ".join(f"%({name})s" for name in names)
         # The first comparison is for the index, the second decides between equals.
-        conditions += f" and {columns[0]} {sign}= %(after_0)s and ({', '.join(columns)}) {sign} ({row}::uuid)"
+        conditions += f" and {columns[0]} {sign}= %(after_0)s and ({', '.join(columns)}) {sign} ({row})"
         values |= names
     cursor.execute(
         f"""
-        select {part.number} as part, {part.key} as key, {COLUMNS} from intermediate.int_events where {conditions} and {part.condition}
+        select {part.number} as part, {part.key} as key, {COLUMNS} from intermediate.int_events where {conditions}
         order by {", ".join(f"{column} {direction}" for column in columns)} limit %(limit)s
         """,
         {**values, "limit": limit},
@@ -226,20 +233,37 @@ def _labelled(cursor: Any, rows: Sequence[Any], *, with_deliveries: bool) -> lis
     ]
 
 
-def _conditions(cursor: Any, search: Search) -> tuple[str, dict[str, Any]]:
-    conditions = ["is_standing", "not is_withheld"]
-    if search.recipient_ids is not None and search.delivery_number is None:
-        conditions.append(partitions.holding(cursor, search.recipient_ids))
+def _conditions(cursor: Any, search: Search, part: Part = EVERYTHING) -> tuple[str, dict[str, Any]]:
+    """What the rows of `part` that `search` finds must meet, and the values in it."""
     values: dict[str, Any] = {}
-    optional: tuple[tuple[str, str, Any], ...] = (
+
+    def chosen(*optional: tuple[str, str, Any]) -> list[str]:
+        values.update({name: value for _, name, value in optional if value is not None})
+        return [condition for condition, _, value in optional if value is not None]
+
+    of_kinds = [
+        "is_standing",
+        "not is_withheld",
+        part.kinds,
+        *chosen(
+            (VERDICT_CONDITIONS.get(search.verdict, "verdict = %(verdict)s"), "verdict", search.verdict or None),
+            (has_device(search.device), "device", search.device or None),
+        ),
+    ]
+    if not search.has_repeats:
+        of_kinds.append("not is_repeat")
+    if search.is_people:
+        of_kinds.append(IS_PEOPLE)
+    of_rows = [part.condition]
+    if search.recipient_ids is not None and search.delivery_number is None:
+        of_rows.append(partitions.holding(cursor, search.recipient_ids))
+    of_rows += chosen(
         ("delivery_number = %(delivery)s", "delivery", search.delivery_number),
         (
             "recipient_id = any(%(recipients)s)",
             "recipients",
             list(search.recipient_ids) if search.recipient_ids is not None else None,
         ),
-        (VERDICT_CONDITIONS.get(search.verdict, "verdict = %(verdict)s"), "verdict", search.verdict or None),
-        (has_device(search.device), "device", search.device or None),
         ("coalesce(url, '') = %(whole_url)s", "whole_url", search.url if search.is_whole_url else None),
         (
             "url ilike %(url)s",
@@ -250,32 +274,24 @@ def _conditions(cursor: Any, search: Search) -> tuple[str, dict[str, Any]]:
         (f"coalesce(position, {NO_PLACE}) = %(position)s", "position", search.position),
         ("occurred_at >= %(since)s", "since", search.since),
         ("occurred_at < %(until)s", "until", search.until),
-        *(_of_bounces(search) if search.bounce_kinds else _of_events(search)),
     )
-    for condition, name, value in optional:
-        if value is not None:
-            conditions.append(condition)
-            values[name] = value
-    if not search.has_repeats:
-        conditions.append("not is_repeat")
-    if search.is_people:
-        conditions.append(IS_PEOPLE)
-    return " and ".join(conditions), values
-
-
-def _of_events(search: Search) -> tuple[tuple[str, str, Any], ...]:
-    return (
-        ("event_type = any(%(types)s)", "types", list(search.types or TRACKING)),
-        ("recipient_domain = %(domain)s", "domain", search.domain or None),
-        (f"{bounces.REASON} = %(reason)s", "reason", search.reason or None),
-    )
+    if search.bounce_kinds:
+        of_rows += chosen(*_of_bounces(search))
+    else:
+        of_kinds += chosen(("event_type = any(%(types)s)", "types", list(search.types or TRACKING)))
+        of_rows += chosen(
+            ("recipient_domain = %(domain)s", "domain", search.domain or None),
+            (f"{bounces.REASON} = %(reason)s", "reason", search.reason or None),
+        )
+    return " and ".join([kinds.such(cursor, " and ".join(of_kinds), values), *of_rows]), values
 
 
 def _of_bounces(search: Search) -> tuple[tuple[str, str, Any], ...]:
     # Reason and domain are those of the message, so that the rows add up to the bounces by reason and by domain.
     telling = (
-        f"event_key in (select event_key from ({bounces.TELLING}) as telling where kind = any(%(kinds)s)"
-        f" and (%(domain)s = '' or recipient_domain = %(domain)s) and (%(reason)s = '' or {bounces.REASON} = %(reason)s))"
+        f"(message_key, event_key) in (select message_key, event_key from ({bounces.TELLING}) as telling"
+        " where kind = any(%(kinds)s) and (%(domain)s = '' or recipient_domain = %(domain)s)"
+        f" and (%(reason)s = '' or {bounces.REASON} = %(reason)s))"
     )
     numbers = [] if search.delivery_number is None else [search.delivery_number]
     return (

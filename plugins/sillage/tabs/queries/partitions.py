@@ -21,7 +21,7 @@ def holding(cursor: Any, recipient_ids: Sequence[str]) -> str:
             """
             select min(delivery_number), max(delivery_number), count(*)
             from (
-                select tableoid, delivery_number from intermediate.int_events where recipient_id = any(%s) limit %s
+                select tableoid, delivery_number from intermediate.int_event_store where recipient_id = any(%s) limit %s
             ) as found
             group by tableoid order by 1
             """,
