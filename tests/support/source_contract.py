@@ -3,6 +3,7 @@ for each of their records, in the order of file, line and item: the canonical ev
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 
@@ -88,9 +90,32 @@ def missing(source: str, checkout: Path = CHECKOUT) -> list[str]:
 def words_without_payload(source: str, checkout: Path = CHECKOUT) -> list[str]:
     """The provider's words that the staging model tells apart, and that no payload has: they were never seen to work."""
     model = checkout / "dbt_project" / "models" / "staging" / source / f"stg_{source}__events.sql"
+    macros = checkout / "dbt_project" / "macros" / "staging" / f"{source}.sql"
+    asked = model.read_text(encoding="utf-8") + (macros.read_text(encoding="utf-8") if macros.exists() else "")
     words = set(re.findall(r"\bwhen '([^']+)'", model.read_text(encoding="utf-8")))
-    payloads = "".join(path.read_text() for path in fixtures(source, checkout).iterdir() if path.name != MEANING)
-    return sorted(word for word in words if f'"{word}"' not in payloads)
+    for name in set(re.findall(r"\bbounce_class\('([^']+)'", asked)):
+        words |= {
+            word for kind, listed in bounce_classes(checkout)[name].items() if kind != "source" for word in listed
+        }
+    payloads = unquote_plus(
+        "".join(path.read_text() for path in fixtures(source, checkout).iterdir() if path.name != MEANING)
+    )
+
+    def is_told(word: str) -> bool:
+        """Whether a payload has it as a text, a number, or the field of a form; a table may be asked in lower case."""
+        return f'"{word}"' in payloads or bool(
+            re.search(rf'"{re.escape(word)}"|[=:] ?{re.escape(word)}[,&}}]', payloads, re.I)
+        )
+
+    return sorted(word for word in words if not is_told(word))
+
+
+def bounce_classes(checkout: Path = CHECKOUT) -> dict[str, dict[str, list[str]]]:
+    """The tables of bounce_classes.sql by name: the words of each event type."""
+    macro = (checkout / "dbt_project/macros/staging/bounce_classes.sql").read_text(encoding="utf-8")
+    found = re.search(r"return\((\{.*?\})\[name\]\)", macro, re.DOTALL)
+    assert found, "bounce_classes.sql returns no table"
+    return dict(ast.literal_eval(found[1]))
 
 
 def _sorted(records: Counter[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -109,7 +134,7 @@ class Outcome:
 
 
 class SourceContract:
-    """Inherit as `class TestPostmark(SourceContract)`, and say the `source`."""
+    """Inherit as `class TestPigeon(SourceContract)`, and say the `source`."""
 
     source: str
 

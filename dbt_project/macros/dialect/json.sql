@@ -98,3 +98,27 @@
         else {{ otherwise }}
     end
 {%- endmacro %}
+
+{# The text of the first path that has one which is not blank; paths as in json_text. #}
+{% macro first_json_text(column, paths) -%}
+    coalesce({% for path in paths %}nullif({{ json_text(column, path) }}, ''){{ ', ' if not loop.last }}{% endfor %})
+{%- endmacro %}
+
+{# The value of `name` in a list of objects with the members name and value, as an id; null where there is none. #}
+{% macro json_named_id(column, path, name) %}{{ return(adapter.dispatch('json_named_id', 'sillage')(column, path, name)) }}{% endmacro %}
+
+{% macro postgres__json_named_id(column, path, name) -%}
+    case jsonb_typeof({{ column }} #> '{ {{- path.split('.') | join(',') -}} }')
+        when 'array' then nullif(trim(jsonb_path_query_first({{ column }}, '$.{{ path }}[*] ? (@.name == "{{ name }}").value') #>> '{}'), '')
+    end
+{%- endmacro %}
+
+{#
+  The value of `name` in a text that may hold JSON ({"name": "value"}) or names and values (name:value|other:value), as an id.
+  The text is the sender's own and may be anything, so it is not parsed.
+#}
+{% macro named_in_text(expression, name) %}{{ return(adapter.dispatch('named_in_text', 'sillage')(expression, name)) }}{% endmacro %}
+
+{% macro postgres__named_in_text(expression, name) -%}
+    nullif(trim(substring({{ expression }} from '(?:^|[^[:alnum:]_]){{ name }}"?\s*[:=]\s*"?([^"|,;&{}]+)')), '')
+{%- endmacro %}

@@ -24,3 +24,8 @@
 {% macro hour_of(hour_number) %}{{ return(adapter.dispatch('hour_of', 'sillage')(hour_number)) }}{% endmacro %}
 
 {% macro postgres__hour_of(hour_number) -%} to_timestamp(cast({{ hour_number }} as bigint) * 3600) {%- endmacro %}
+
+{# The day of an instant in UTC, as text: 2026-01-05. #}
+{% macro utc_day(expression) %}{{ return(adapter.dispatch('utc_day', 'sillage')(expression)) }}{% endmacro %}
+
+{% macro postgres__utc_day(expression) -%} to_char({{ expression }} at time zone 'UTC', 'YYYY-MM-DD') {%- endmacro %}

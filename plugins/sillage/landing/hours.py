@@ -252,7 +252,8 @@ class _HourLanding:
         if file.problem is not None:
             return entry
         with _Readable(self.zone, file) as content:
-            framer = Framer(content.chunks(), self.source.size_limit)
+            chunks = self.source.as_json(content.chunks()) if self.source.as_json else content.chunks()
+            framer = Framer(chunks, self.source.size_limit)
             documents = Documents(self.source)
             entry.record_count, entry.rejected_count = self._load_records(loader, documents.records(framer.records()))
             if reason := _reason_unread(content):

@@ -18,6 +18,7 @@ SIZE_LIMIT = 1 << 20
 DEPTH_LIMIT = 64
 
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_AFTER_NAME = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _BLANK = re.compile(r"[ \t\r\n]*")
 _BRACKETS = re.compile(rb"[{}\[\]]")
 _TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
@@ -53,6 +54,17 @@ def member(raw: bytes, name: str) -> bytes:
 
     Of two equal names the last one's, as in jsonb. Raises KeyError when there is none.
     """
+    start = raw.find(b'"' + name.encode() + b'"')
+    after = _AFTER_NAME.match(raw, start + len(name) + 2) if start >= 0 else None
+    if after:
+        # Most often it is the last member: what stands up to the closing brace is its value, if that is one.
+        last = raw[after.end() : raw.rindex(b"}")].rstrip()
+        try:
+            orjson.loads(last)
+        except orjson.JSONDecodeError:
+            pass
+        else:
+            return last
     text = raw.decode("latin-1")  # a character a byte; what JSON is made of is ASCII
     values = [text[start:end] for key, _, start, end in _members(text) if key == name]
     if not values:
@@ -68,6 +80,23 @@ def items(raw: bytes) -> Iterator[bytes]:
         _, end = _MEASURE.raw_decode(text, position)
         yield text[position:end].encode("latin-1")
         position = _skip_separator(text, end)
+
+
+def each(raw: bytes) -> Iterator[tuple[bytes, dict[str, Any] | Rejected]]:
+    """Each item of the JSON array `raw`, which has been read: exact bytes, and its content or why it is no record."""
+    for item in items(raw):
+        try:
+            yield item, read(item)
+        except Rejected as reason:
+            yield item, reason
+
+
+def array(raw: bytes) -> bytes:
+    """`raw`, as it is, where it is a JSON array, whole and of a depth that can be read. Raises Rejected if it is not."""
+    if raw.lstrip()[:1] != b"[":
+        raise Rejected(rejection.NOT_AN_EVENT, "a text that is no JSON array of events")
+    read(b'{"items":' + raw + b"}")
+    return raw
 
 
 def without_member(raw: bytes, name: str) -> bytes:

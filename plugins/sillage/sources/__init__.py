@@ -26,7 +26,8 @@ class Source:
     records (exact bytes and content, or why this one is none); None means that a document is one record. Each may raise
     Rejected. `shorten` gives the bytes of a document that is longer than a record may be, without what can be done
     without, and a sentence that says what that was; documents of up to `size_limit` bytes are read for it.
-    Numbers too large for a float stand in a document as infinity; the bytes keep them exact.
+    Numbers too large for a float stand in a document as infinity; the bytes keep them exact. `as_json` turns the chunks of
+    a file that may hold other things than JSON into JSON, line for line.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Source:
     records: Splitter | None = None
     shorten: Shortener | None = None
     size_limit: int = SIZE_LIMIT
+    as_json: Callable[[Iterator[bytes]], Iterator[bytes]] | None = None
 
 
 @cache
@@ -42,3 +44,11 @@ def registry() -> Mapping[str, Source]:
     """Every source by name, which is also its folder in the landing zone and its table in schema `raw`."""
     found = (import_module(f"{__name__}.{module.name}").SOURCE for module in iter_modules(__path__))
     return {source.name: source for source in sorted(found, key=lambda source: str(source.name))}
+
+
+def text_at(document: Document, *path: str) -> str | None:
+    """The text that stands at `path` within `document`, None where nothing or something else does."""
+    value: object = document
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None

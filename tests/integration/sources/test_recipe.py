@@ -15,7 +15,7 @@ from support.source_contract import missing, words_without_payload
 
 CHECKOUT = Path(__file__).parents[3]
 RECIPE = (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-NAME = "postmark"
+NAME = "pigeon"
 STAGING = "dbt_project/models/staging"
 MODEL = f"{STAGING}/{NAME}/stg_{NAME}__events.sql"
 LEFT_OUT = shutil.ignore_patterns(".*", "target", "logs", "__pycache__", "node_modules", "images")
@@ -54,7 +54,8 @@ def followed(tmp_path: Path) -> Path:
     write(checkout / MODEL, block("sql", "staged_events"))
     change(
         checkout / "dbt_project/dbt_project.yml",
-        ("  event_sources: [sendgrid, ses, canonical]\n", block("yaml", "event_sources")),
+        ("  event_sources:\n", "  event_sources:\n" + block("yaml", f"- {NAME}\n")),
+        ("  canonical_delivery_paths:", block("yaml", f"{NAME}_delivery_paths") + "  canonical_delivery_paths:"),
     )
     change(
         checkout / f"{STAGING}/_staging__sources.yml",
@@ -62,7 +63,7 @@ def followed(tmp_path: Path) -> Path:
     )
     models = checkout / f"{STAGING}/_staging__models.yml"
     write(models, models.read_text(encoding="utf-8") + "\n" + block("yaml", f"stg_{NAME}__events"))
-    write(checkout / f"docs/sources/{NAME}.md", "# Postmark\n")
+    write(checkout / f"docs/sources/{NAME}.md", "# Pigeon\n")
     row = "| [`canonical`]"
     change(checkout / "docs/sources.md", (row, block("markdown", NAME) + row))
     return checkout
@@ -81,7 +82,7 @@ def outcome_of(checkout: Path, chosen: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_source_that_contributing_shows_keeps_what_every_source_keeps(followed: Path) -> None:
-    result = outcome_of(followed, "TestPostmark")
+    result = outcome_of(followed, "TestPigeon")
     assert result.returncode == 0, result.stdout
     assert re.search(r"\b8 passed\b", result.stdout)
 

@@ -48,7 +48,10 @@ def sillage_of(rows: list[Row | str]) -> list[dict[str, object]]:
 
 
 def test_every_provider_file_is_a_source_and_nothing_else_is() -> None:
-    assert list(registry()) == ["canonical", "catalog", "sendgrid", "ses"]
+    assert list(registry()) == [
+        "brevo", "canonical", "catalog", "mailersend", "mailgun", "mailjet", "mailtrap", "mandrill", "postal", "postmark", "resend",
+        "sendgrid", "ses", "sparkpost",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("source", sorted(set(registry()) - {"catalog"}))

@@ -1,0 +1,9 @@
+"""Brevo: what every source keeps."""
+
+from __future__ import annotations
+
+from support.source_contract import SourceContract
+
+
+class TestBrevo(SourceContract):
+    source = "brevo"

@@ -1,0 +1,9 @@
+"""MailerSend: what every source keeps."""
+
+from __future__ import annotations
+
+from support.source_contract import SourceContract
+
+
+class TestMailerSend(SourceContract):
+    source = "mailersend"

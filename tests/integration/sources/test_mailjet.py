@@ -1,0 +1,9 @@
+"""Mailjet: what every source keeps."""
+
+from __future__ import annotations
+
+from support.source_contract import SourceContract
+
+
+class TestMailjet(SourceContract):
+    source = "mailjet"

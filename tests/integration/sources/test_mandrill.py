@@ -1,0 +1,9 @@
+"""Mandrill: what every source keeps."""
+
+from __future__ import annotations
+
+from support.source_contract import SourceContract
+
+
+class TestMandrill(SourceContract):
+    source = "mandrill"

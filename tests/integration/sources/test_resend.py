@@ -1,0 +1,9 @@
+"""Resend: what every source keeps."""
+
+from __future__ import annotations
+
+from support.source_contract import SourceContract
+
+
+class TestResend(SourceContract):
+    source = "resend"

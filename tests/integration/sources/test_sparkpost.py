@@ -1,0 +1,9 @@
+"""SparkPost: what every source keeps."""
+
+from __future__ import annotations
+
+from support.source_contract import SourceContract
+
+
+class TestSparkPost(SourceContract):
+    source = "sparkpost"
