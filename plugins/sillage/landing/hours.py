@@ -17,14 +17,14 @@ from psycopg2.extensions import cursor as Cursor
 
 from ..reading import instants, rejection
 from ..reading.decompression import FileBytes
-from ..reading.framing import Broken, Framer, Record
+from ..reading.framing import Broken, Framer
 from ..reading.rejection import Rejected
 from ..runs import journal, turn
 from ..sources import Source, registry
 from ..warehouse.connection import connect, transaction
 from ..window import HOUR, Window, label
 from . import ledger, user_agents, vanished
-from .documents import Documents, refused
+from .documents import Documents, Landed, refused
 from .late_hours import LateHours
 from .loader import Loader
 from .report import HourReport, LandingReport
@@ -265,9 +265,9 @@ class _HourLanding:
             entry.problem = content.problem or framer.problem or documents.problem
         return entry
 
-    def _load_records(self, loader: Loader, pieces: Iterator[Record | Broken]) -> tuple[int, int]:
+    def _load_records(self, loader: Loader, pieces: Iterator[Landed | Broken]) -> tuple[int, int]:
         """Returns how many records there were, and how many of them were rejected."""
-        occurred_at, user_agent, add, noted = self.source.occurred_at, self.source.user_agent, loader.add, loader.agents
+        add, noted = loader.add, loader.agents
         earliest, latest = instants.YEAR_2000, instants.of_datetime(self.hour) + instants.HOUR + FUTURE_LIMIT
         count = rejected_count = last_line = item = 0
         for piece in pieces:
@@ -276,15 +276,10 @@ class _HourLanding:
                 rejected_count += 1
                 loader.reject(piece)
                 continue
-            line, raw, record = piece
-            try:
-                moment = occurred_at(record)
-                if moment is not None and not earliest <= moment <= latest:
-                    raise _out_of_range(moment, earliest)
-                agent = user_agent(record)
-            except Exception as error:
+            line, raw, moment, agent = piece
+            if moment is not None and not earliest <= moment <= latest:
                 rejected_count += 1
-                loader.reject(refused(line, raw, error))
+                loader.reject(refused(line, raw, _out_of_range(moment, earliest)))
                 continue
             # An empty agent is one too: no browser sends it.
             if agent is not None and agent not in noted:

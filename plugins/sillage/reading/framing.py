@@ -22,11 +22,18 @@ from .rejection import Rejected
 
 # What of a rejected record is kept to look at.
 KEPT_BYTES = 64 * 1024
+# A list of envelopes (envelopes.py) may be longer than a record: SQS gives ten messages of 1 MiB, Kinesis 10 MiB.
+LIST_SIZE_LIMIT = 16 << 20
 
 # Brackets of arrays too, so that an array cannot be lost with a broken item. Byte order marks: files that were joined
 # have them in the middle. A backslash and a letter: line breaks that a shell has written as text.
 _SEPARATORS = re.compile(rb"(?:[ \t\r\n,\[\]]|\xef\xbb\xbf|\\[nrt])*+")
 _BRACKET_OR_LINE = re.compile(rb"[\[\]\n]")
+# How such lists begin.
+_LIST = re.compile(
+    rb'\{\s*"(?:[Rr]ecords|Messages|Entries|logEvents|messageType|owner|logGroup|invocationId|requestId|deliveryStreamArn'
+    rb'|NextShardIterator|MillisBehindLatest|awslogs)"'
+)
 _SCALAR = re.compile(rb'(?:"(?:[^"\\\n]|\\.)*+"|[-+.\w]++)(?=[ \t\r\n]*+[,\]])')
 
 
@@ -47,7 +54,7 @@ Record = tuple[int, bytes, dict[str, Any]]
 class Framer:
     """Cuts the chunks of one file into records; `problem` says afterwards what was wrong with the file as a whole.
 
-    Records of more than `size_limit` bytes, at least extent.GUESS_BYTES, are broken.
+    Records of more than `size_limit` bytes, at least extent.GUESS_BYTES, are broken; lists of envelopes may have more.
     """
 
     def __init__(self, chunks: Iterator[bytes], size_limit: int = SIZE_LIMIT) -> None:
@@ -134,13 +141,15 @@ class Framer:
         status, index = MORE, self._position
         if self.effort.left <= 0:
             status = CUT
-        for size in (extent.GUESS_BYTES, self._size_limit + 1):
+        is_list = _LIST.match(self._data, self._position, self._position + 256) is not None
+        size_limit = max(self._size_limit, LIST_SIZE_LIMIT) if is_list else self._size_limit
+        for size in (extent.GUESS_BYTES, self._size_limit + 1, size_limit + 1):
             if status is MORE:
                 stop = self._hold(size)
                 is_end = stop < self._position + size
                 status, index = extent.measure(self._data, self._position, stop, is_end=is_end)
         if status is COMPLETE:
-            return _judged(line, self._take(index), self._size_limit)
+            return _judged(line, self._take(index), size_limit)
         head = resync.head_of(self._data, self._position)
         if status is MORE:
             return self._followed(head)

@@ -13,7 +13,7 @@ from sillage.reading.records import SIZE_LIMIT
 from sillage.reading.rejection import Rejected
 
 Document = dict[str, Any]
-Splitter = Callable[[bytes, Document], Iterator[tuple[bytes, Document | Rejected]]]
+Splitter = Callable[..., Iterator[tuple[bytes, Document | Rejected]]]
 Shortener = Callable[[bytes, Document], tuple[bytes, str]]
 
 
@@ -24,8 +24,10 @@ class Source:
     `occurred_at` gives a record's time in microseconds since 1970 UTC, or None where the source's records have none;
     `user_agent` gives the text of the agent that read the message, or None. `records` splits a document into its
     records (exact bytes and content, or why this one is none); None means that a document is one record. Each may raise
-    Rejected. `shorten` gives the bytes of a document that is longer than a record may be, without what can be done
-    without, and a sentence that says what that was; documents of up to `size_limit` bytes are read for it.
+    Rejected; what a source refuses and is an envelope of AWS' is opened, and the source is asked again. Where the source
+    `keeps_envelope`, `records` is given the Letter too, which says in what envelope the document came. `shorten` gives the
+    bytes of a document that is longer than a record may be, without what can be done without, and a sentence that says what
+    that was; documents of up to `size_limit` bytes are read for it.
     Numbers too large for a float stand in a document as infinity; the bytes keep them exact. `as_json` turns the chunks of
     a file that may hold other things than JSON into JSON, line for line.
     """
@@ -36,6 +38,7 @@ class Source:
     records: Splitter | None = None
     shorten: Shortener | None = None
     size_limit: int = SIZE_LIMIT
+    keeps_envelope: bool = False
     as_json: Callable[[Iterator[bytes]], Iterator[bytes]] | None = None
 
 

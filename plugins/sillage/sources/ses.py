@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from sillage.reading import envelopes, instants, records, rejection
+from sillage.reading import instants, records, rejection
+from sillage.reading.envelopes import Letter
 from sillage.reading.rejection import Rejected
 
 from . import Document, Source
@@ -40,9 +41,7 @@ _ADDRESS_IN_NAME = re.compile(r"<([^<>\s]+)>\s*$")
 
 
 def occurred_at(event: Document) -> int:
-    """The event's own time (`click.timestamp`, not `mail.timestamp`), or the envelope's where there is no event."""
-    if _is_without_event(event):
-        return instants.from_either(envelopes.time_of(event), "the envelope's time")
+    """The event's own time (`click.timestamp`, not `mail.timestamp`)."""
     part = PARTS.get(_type(event), "mail")
     return instants.from_iso(_object(event, part).get("timestamp"), f"{part}.timestamp")
 
@@ -53,25 +52,13 @@ def user_agent(event: Document) -> str | None:
     return agent if isinstance(agent, str) else None
 
 
-def event_records(raw: bytes, document: Document) -> Iterator[tuple[bytes, Document | Rejected]]:
-    """The events out of their envelopes, each once per recipient that it concerns; an envelope without event as it is."""
-    for letter in envelopes.opened(raw, document):
-        if isinstance(letter, envelopes.Unopened):
-            yield letter.raw, letter.reason
-            continue
-        if not letter.is_event:
-            yield letter.raw, letter.document
-            continue
-        try:
-            recipients = _recipients(letter.document)
-        except Rejected as reason:
-            if not letter.is_item:
-                raise
-            yield letter.raw, reason
-            continue
-        envelope = {"envelope": letter.kind, "event_id": letter.event_id}
-        for recipient in recipients:
-            yield records.with_member(letter.raw, "_sillage", {**envelope, **recipient}), letter.document
+def event_records(raw: bytes, document: Document, letter: Letter | None = None) -> Iterator[tuple[bytes, Document]]:
+    """An event once per recipient that it concerns, with what `letter` says of the envelope that it came in."""
+    envelope = (
+        {"envelope": letter.kind, "event_id": letter.event_id} if letter else {"envelope": "none", "event_id": None}
+    )
+    for recipient in _recipients(document):
+        yield records.with_member(raw, "_sillage", {**envelope, **recipient}), document
 
 
 def _recipients(event: Document) -> list[dict[str, object]]:
@@ -115,10 +102,6 @@ def _type(event: Document) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _is_without_event(document: Document) -> bool:
-    return not _type(document) or envelopes.is_greeting(document)
-
-
 def _key(address: object) -> object:
     """By what one address is known, however it is written."""
     return address.casefold() if isinstance(address, str) else None
@@ -138,4 +121,4 @@ def _list(document: Document, name: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-SOURCE = Source("ses", occurred_at, user_agent, event_records)
+SOURCE = Source("ses", occurred_at, user_agent, event_records, keeps_envelope=True)

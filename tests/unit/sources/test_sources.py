@@ -9,9 +9,9 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
+from sillage.landing.documents import Documents
 from sillage.reading import instants, records
 from sillage.reading.framing import Broken, Framer
-from sillage.reading.rejection import Rejected
 from sillage.sources import registry
 from support.source_contract import missing, words_without_payload
 
@@ -22,16 +22,14 @@ Row = tuple[datetime | None, dict[str, object]]
 
 def land(source_name: str, content: bytes) -> list[Row | str]:
     """Time and payload of every record, or the reason why it was rejected."""
-    source, rows = registry()[source_name], []
-    for piece in Framer(iter([content])).records():
-        assert not isinstance(piece, Broken)
-        try:
-            for raw, record in source.records(piece[1], piece[2]) if source.records else [piece[1:]]:
-                moment = source.occurred_at(record)
-                at = None if moment is None else instants.EPOCH + moment * instants.MICROSECOND
-                rows.append((at, records.read(raw)))
-        except Rejected as answer:
-            rows.append(answer.reason)
+    rows: list[Row | str] = []
+    pieces = Documents(registry()[source_name]).records(Framer(iter([content])).records())
+    for piece in pieces:
+        if isinstance(piece, Broken):
+            rows.append(piece.reason)
+        else:
+            _, raw, moment, _ = piece
+            rows.append((None if moment is None else instants.EPOCH + moment * instants.MICROSECOND, records.read(raw)))
     return rows
 
 
@@ -49,7 +47,7 @@ def sillage_of(rows: list[Row | str]) -> list[dict[str, object]]:
 
 def test_every_provider_file_is_a_source_and_nothing_else_is() -> None:
     assert list(registry()) == [
-        "brevo", "canonical", "catalog", "mailersend", "mailgun", "mailjet", "mailtrap", "mandrill", "postal", "postmark", "resend",
+        "access_log", "brevo", "canonical", "catalog", "mailersend", "mailgun", "mailjet", "mailtrap", "mandrill", "postal", "postmark", "resend",
         "sendgrid", "ses", "sparkpost",
     ]  # fmt: skip
 
@@ -133,7 +131,7 @@ def test_ses_subscription_messages_are_records_without_event() -> None:
 def test_the_bytes_inside_an_envelope_are_kept_exactly() -> None:
     inner = b'{"eventType":"Send", "x":12345678901234567890.10,\t"mail":{"timestamp":"2026-01-01T01:00:00Z"}}'
     raw = b'{"detail-type":"x","id":"1","detail":{"old":1},"n":' + b"9" * 5000 + b',"detail": ' + inner + b"}"
-    ((kept, _),) = registry()["ses"].records(raw, records.read(raw))  # type: ignore[misc]
+    ((_, kept, _, _),) = Documents(registry()["ses"]).records(iter([(1, raw, records.read(raw))]))  # type: ignore[misc]
     assert kept.startswith(inner[:-1] + b',"_sillage":{')
     assert orjson.loads(kept)["_sillage"]["event_id"] == "1"
 
@@ -143,7 +141,7 @@ def test_the_bytes_inside_an_envelope_are_kept_exactly() -> None:
     [
         (b"{}", "not_an_event"),
         (b'{"detail-type":"x","detail":7}', "not_an_event"),
-        (b'{"Type":"Notification","TopicArn":"t","Message":"{cut"}', "not_json"),
+        (b'{"Type":"Notification","TopicArn":"t","Message":"{cut"}', "cut_line"),
         (b'{"Type":"Notification","TopicArn":"t","Message":"{\\"a\\":\\"\\\\u0000\\"}"}', "nul_character"),
         (b'{"eventType":"Send","mail":{"destination":[' + b'"a@b.c",' * 100 + b'"a@b.c"]}}', "too_many_recipients"),
     ],
