@@ -2,7 +2,7 @@
 
     .venv/bin/python bench/against_dlt.py [records] [rounds]
 
-dlt gets a virtual environment of its own in a temporary folder (pip, pinned version) and the set-up that its documentation
+dlt gets a virtual environment of its own in a temporary folder (pinned version) and the set-up that its documentation
 shows: its filesystem source on the same file, its `read_jsonl`, its defaults, `append`, telemetry off. Time counts from the
 call of its pipeline to the end, imports apart, in an empty dataset; ours likewise. Both sides alternate; what counts is the
 ratio of the medians.
@@ -15,7 +15,6 @@ import os
 import statistics
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 import machine
@@ -47,9 +46,9 @@ print(json.dumps({"seconds": taken, "records": count}))
 
 def install(folder: Path) -> Path:
     """Make a virtual environment with dlt in `folder`; returns its Python."""
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", DLT], check=True)
+    python, uv = folder / "bin" / "python", [sys.executable, "-m", "uv"]
+    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    subprocess.run([*uv, "pip", "install", "--quiet", "--python", python, DLT], check=True)
     return python
 
 
