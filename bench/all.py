@@ -38,6 +38,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "verdicts.py": [],
     "verdict_cost.py": [],
     "backfill.py": [],
+    "collector.py": [],
 }
 FIGURE = re.compile(r"^(?P<figure>.*?\S)\s*\((?P<kind>limit|goal|beside):?\s*(?P<limit>.*)\)(?P<rest>.*)$")
 OVER = "over the limit"

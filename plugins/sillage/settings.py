@@ -50,7 +50,7 @@ class _Surroundings:
     """What surrounds this process: its environment over the checkout's `.env`, else the Airflow that runs it."""
 
     def __init__(self) -> None:
-        self._near = {**({} if is_installed() else _dotenv(CHECKOUT / ".env")), **os.environ}
+        self._near = surroundings()
 
     def get(self, name: str) -> str | None:
         """The value of `name`; a variable that is set, even to nothing, goes before Airflow's."""
@@ -60,6 +60,11 @@ class _Surroundings:
             return airflow_settings.get(name)
         except airflow_settings.UnusableConnectionError as error:
             raise SettingError(str(error)) from None
+
+
+def surroundings() -> Mapping[str, str]:
+    """The process's environment over the checkout's `.env`; Airflow is not asked."""
+    return {**({} if is_installed() else _dotenv(CHECKOUT / ".env")), **os.environ}
 
 
 def is_installed() -> bool:
@@ -85,15 +90,15 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         warehouse_url=_with_password(
             given.get("SILLAGE_WAREHOUSE_URL") or "", given.get("SILLAGE_WAREHOUSE_PASSWORD_FILE")
         ),
-        port=_whole("SILLAGE_PORT", given.get("SILLAGE_PORT"), 8080, 1, 65535),
-        late_hours=_whole("SILLAGE_LATE_HOURS", given.get("SILLAGE_LATE_HOURS"), 48, 0, 24 * 366),
+        port=whole_number("SILLAGE_PORT", given.get("SILLAGE_PORT"), 8080, 1, 65535),
+        late_hours=whole_number("SILLAGE_LATE_HOURS", given.get("SILLAGE_LATE_HOURS"), 48, 0, 24 * 366),
         rejected_share_limit=_share("SILLAGE_REJECTED_SHARE_LIMIT", given.get("SILLAGE_REJECTED_SHARE_LIMIT"), 0.5),
-        rejected_count_limit=_whole(
+        rejected_count_limit=whole_number(
             "SILLAGE_REJECTED_COUNT_LIMIT", given.get("SILLAGE_REJECTED_COUNT_LIMIT"), 1000, 0, 2**62
         ),
-        raw_days=_whole("SILLAGE_RAW_DAYS", given.get("SILLAGE_RAW_DAYS"), 30, 3, 36500),
-        tracking_days=_whole("SILLAGE_TRACKING_DAYS", given.get("SILLAGE_TRACKING_DAYS"), 360, 3, 36500),
-        rejected_days=_whole("SILLAGE_REJECTED_DAYS", given.get("SILLAGE_REJECTED_DAYS"), 90, 1, 36500),
+        raw_days=whole_number("SILLAGE_RAW_DAYS", given.get("SILLAGE_RAW_DAYS"), 30, 3, 36500),
+        tracking_days=whole_number("SILLAGE_TRACKING_DAYS", given.get("SILLAGE_TRACKING_DAYS"), 360, 3, 36500),
+        rejected_days=whole_number("SILLAGE_REJECTED_DAYS", given.get("SILLAGE_REJECTED_DAYS"), 90, 1, 36500),
         admin_url=given.get("SILLAGE_ADMIN_URL") or "",
         tabs_url=_with_password(given.get("SILLAGE_TABS_URL") or "", given.get("SILLAGE_TABS_PASSWORD_FILE")),
     )
@@ -141,7 +146,8 @@ def _dotenv(path: Path) -> dict[str, str]:
     return {name.strip(): value.strip().strip("'\"") for name, value in pairs}
 
 
-def _whole(name: str, text: str | None, default: int, least: int, most: int) -> int:
+def whole_number(name: str, text: str | None, default: int, least: int, most: int) -> int:
+    """The whole number `text` of the setting `name`, or `default` where it is empty. Raises SettingError outside its bounds."""
     if not text:
         return default
     try:

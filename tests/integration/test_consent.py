@@ -12,6 +12,7 @@ from support.canonical import EIGHT, event
 from support.hours import mart, rows, run_hours, write_file
 
 ANN, BOB = "ann", "bob"
+PERSON = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 DELIVERY = {"entry_type": "delivery", "delivery_id": "d"}
 RECIPIENT = {"entry_type": "recipient", "recipient_id": ANN, "email": "ann@mail.example"}
 
@@ -96,3 +97,60 @@ def test_no_mart_holds_an_open_from_the_moment_that_consent_is_withdrawn(
     run_hours(warehouse_url, tmp_path, Window(EIGHT + 2 * HOUR, EIGHT + 3 * HOUR))
     assert opens_by_mart(warehouse_url)["open_count"] == before["open_count"] + 1
     assert statistics(warehouse_url)["withheld_open_count"] == 0
+
+
+def told(minute: int, recipient: str, *, given: bool) -> dict[str, Any]:
+    return event("tracking_consent", 60 * minute, recipient_id=recipient, given=given, email=None)
+
+
+def test_what_a_recipient_says_herself_withholds_her_opens_and_changes_nothing_else(
+    warehouse_url: str, tmp_path: Path
+) -> None:
+    """The collector's page writes an event: a catalog entry would replace all that is known of the recipient."""
+    opens = [event("open", 60 + second, recipient_id=name) for name in (ANN, BOB) for second in (0, 100)]
+    write_file(tmp_path, "catalog", EIGHT, "a.jsonl", [DELIVERY, RECIPIENT])
+    write_file(tmp_path, "canonical", EIGHT, "a.jsonl", opens)
+    hours = [Window(EIGHT + number * HOUR, EIGHT + (number + 1) * HOUR) for number in range(6)]
+    run_hours(warehouse_url, tmp_path, hours[0])
+    assert statistics(warehouse_url)["open_count"] == 4
+
+    # The last word of an hour is the latest by its own time, in whatever order the lines stand.
+    write_file(tmp_path, "canonical", EIGHT + HOUR, "b.jsonl", [told(50, ANN, given=False), told(20, ANN, given=True)])
+    run_hours(warehouse_url, tmp_path, hours[1])
+    found = statistics(warehouse_url)
+    assert (found["open_count"], found["withheld_open_count"]) == (2, 2)
+    (ann,) = [row for row in mart(warehouse_url, "recipients") if row["recipient_id"] == ANN]
+    assert ann["email"] == "ann@mail.example"
+
+    # An entry that says nothing of consent leaves what she said; one that does is later.
+    write_file(tmp_path, "catalog", EIGHT + 2 * HOUR, "c.jsonl", [{**RECIPIENT, "email": "ann@new.example"}])
+    run_hours(warehouse_url, tmp_path, hours[2])
+    assert statistics(warehouse_url)["withheld_open_count"] == 2
+    write_file(tmp_path, "catalog", EIGHT + 3 * HOUR, "d.jsonl", [{**RECIPIENT, "has_open_tracking_consent": True}])
+    run_hours(warehouse_url, tmp_path, hours[3])
+    assert (statistics(warehouse_url)["open_count"], statistics(warehouse_url)["withheld_open_count"]) == (4, 0)
+
+    # Bob stands in no catalog.
+    write_file(tmp_path, "canonical", EIGHT + 4 * HOUR, "e.jsonl", [told(250, BOB, given=False)])
+    run_hours(warehouse_url, tmp_path, hours[4])
+    assert (statistics(warehouse_url)["open_count"], statistics(warehouse_url)["withheld_open_count"]) == (2, 2)
+
+    # The hour again without it, as if he had never said it.
+    write_file(tmp_path, "canonical", EIGHT + 4 * HOUR, "e.jsonl", [told(250, "another", given=False)])
+    run_hours(warehouse_url, tmp_path, hours[4])
+    assert (statistics(warehouse_url)["open_count"], statistics(warehouse_url)["withheld_open_count"]) == (4, 0)
+    assert rows(
+        warehouse_url,
+        "select distinct payload ? 'recipient_id' as told from intermediate.int_catalog__entries where entry_type = 'consent'",
+    ) == [{"told": False}]
+
+
+def test_anonymous_acts_of_one_minute_all_count(warehouse_url: str, tmp_path: Path) -> None:
+    """As the collector writes them: without a recipient, each a message of its own."""
+    acts = [
+        event("open", second, message_id=f"anonymous-{second}", recipient_id=None, email=None, user_agent=PERSON)
+        for second in range(60, 70)
+    ]
+    write_file(tmp_path, "canonical", EIGHT, "a.jsonl", acts)
+    run_hours(warehouse_url, tmp_path, Window(EIGHT, EIGHT + HOUR))
+    assert statistics(warehouse_url)["open_count"] == 10

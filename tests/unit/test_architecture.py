@@ -37,6 +37,8 @@ ARROWS: dict[str, set[str]] = {
     "airflow_tabs": {"tabs"},
     "installation": {"airflow_settings", "transform", "warehouse", "settings"},
     "demo": {"window"},
+    "links": set(),
+    "collector": {"reading", "links", "settings"},
     "quickstart": {
         "pipeline",
         "landing",
@@ -48,12 +50,20 @@ ARROWS: dict[str, set[str]] = {
         "settings",
         "window",
     },
-    "__main__": {"quickstart", "installation", "airflow_settings", "settings", "transform", "warehouse", "window"},
+    "__main__": {
+        "quickstart",
+        "installation",
+        "airflow_settings",
+        "settings",
+        "transform",
+        "warehouse",
+        "window",
+    },
 }
 # Who may speak to Postgres.
 CONNECTED = {"warehouse", "landing", "runs", "transform", "quality", "upkeep", "tabs", "quickstart", "pipeline"}
 # Modules here know the bytes they are given and nothing of the machine: no database, no clock, no setting.
-PURE = {"reading", "window", "sources"}
+PURE = {"reading", "window", "sources", "links"}
 WRITING = re.compile(
     r"\b(insert\s+into|update\s+\w+\.|delete\s+from|truncate|create\s+\w+|alter\s+\w+|drop\s+\w+)\b", re.I
 )

@@ -8,13 +8,28 @@
     ]
 ) }}
 
-with touched as (
+with changed as (
 
     select distinct
         entry_type,
         entry_key
     from {{ changes_of(ref('int_catalog__entries')) }}
     where _change != 'keep'
+
+),
+
+-- What the catalog says of a recipient's consent and what the recipient said hang on each other: the later counts for both.
+touched as (
+
+    select * from changed
+
+    union
+
+    select
+        case entry_type when 'consent' then 'recipient' else 'consent' end as entry_type,
+        entry_key
+    from changed
+    where entry_type in ('consent', 'recipient')
 
 ),
 
@@ -44,26 +59,55 @@ latest as (
 
 ),
 
+consents as (
+
+    select
+        entry_key,
+        window_start,
+        entry_type,
+        case entry_type
+            when 'consent' then {{ json_boolean('payload', 'given', 'null') }}
+            else {{ json_boolean('payload', 'has_open_tracking_consent', 'null') }}
+        end as is_given
+    from latest
+    where recency = 1 and entry_type in ('consent', 'recipient')
+
+),
+
+-- Of one hour the recipient's own word.
+later_consents as (
+
+    select
+        entry_key,
+        is_given,
+        row_number() over (partition by entry_key order by window_start desc, entry_type asc) as recency
+    from consents
+    where is_given is not null
+
+),
+
 wanted as (
 
     select
-        entry_type,
-        entry_key,
-        delivery_id,
-        recipient_id,
-        link_id,
-        message_ref,
-        email,
-        {{ email_key_of('email') }} as email_key,
-        url,
-        case entry_type
-            when 'delivery' then {{ json_boolean('payload', 'is_open_tracking_enabled', 'true') }}
-            when 'recipient' then {{ json_boolean('payload', 'has_open_tracking_consent', 'true') }}
+        latest.entry_type,
+        latest.entry_key,
+        latest.delivery_id,
+        latest.recipient_id,
+        latest.link_id,
+        latest.message_ref,
+        latest.email,
+        {{ email_key_of('latest.email') }} as email_key,
+        latest.url,
+        case
+            when latest.entry_type = 'delivery' then {{ json_boolean('latest.payload', 'is_open_tracking_enabled', 'true') }}
+            when latest.entry_type in ('consent', 'recipient') then coalesce(later_consents.is_given, true)
             else true
         end as has_open_tracking,
-        payload
+        latest.payload
     from latest
-    where recency = 1
+    left join later_consents
+        on latest.entry_type in ('consent', 'recipient') and latest.entry_key = later_consents.entry_key and later_consents.recency = 1
+    where latest.recency = 1
 
 ),
 

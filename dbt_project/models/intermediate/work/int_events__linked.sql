@@ -41,6 +41,11 @@ recipients_without_consent as (
     select entry.recipient_id
     from {{ catalog_after_run('recipient', 'not entry.has_open_tracking') }} as entry
 
+    union
+
+    select entry.recipient_id
+    from {{ catalog_after_run('consent', 'not entry.has_open_tracking') }} as entry
+
 ),
 
 judged as (

@@ -76,7 +76,7 @@ concerned as (
 
     select {{ key_columns }}
     from {{ published('int_event_store') }} as event
-    where event.recipient_id in (select recipient_id from catalog_changes where entry_type = 'recipient')
+    where event.recipient_id in (select recipient_id from catalog_changes where entry_type in ('consent', 'recipient'))
 
     union
 

@@ -1,5 +1,7 @@
 -- What the sender knows of deliveries, recipients, links and messages. Of the entries of one hour for one thing the last
 -- one stands (by file, then line); between hours the later hour's does (int_catalog__current).
+-- What recipients themselves said of tracking comes as canonical events, and is an entry of its own: as one of the type
+-- recipient it would replace all else that is known of them. Of one hour the latest by its own time stands.
 with source as (
 
     select
@@ -14,7 +16,36 @@ with source as (
 read as (
 
     select
+        entries.window_start,
+        entries.occurred_at as said_at,
+        landed_file.path,
+        entries.line_number,
+        entries.item_number,
+        'consent' as entry_type,
+        cast(null as text) as delivery_id,
+        {{ json_id('entries.payload', 'recipient_id') }} as recipient_id,
+        cast(null as text) as link_id,
+        cast(null as text) as message_id,
+        cast(null as text) as email,
+        cast(null as text) as url,
+        {# Where from and with what it was said is the event's alone. -#}
+        {% set payload = namespace(kept='entries.payload') -%}
+        {% for name in ['recipient_id', 'email', 'ip', 'user_agent', 'message_id'] -%}
+        {% set payload.kept = json_without(payload.kept, name) -%}
+        {% endfor -%}
+        {{ payload.kept }} as payload
+    from {{ source('raw', 'canonical') }} as entries
+    inner join {{ source('ops', 'landed_file') }} as landed_file on entries.file_id = landed_file.file_id
+    where
+        entries.window_start in {{ run_hours() }}
+        and {{ json_text('entries.payload', 'event_type') }} = 'tracking_consent'
+        and {{ json_boolean('entries.payload', 'given', 'null') }} is not null
+
+    union all
+
+    select
         window_start,
+        null as said_at,
         path,
         line_number,
         item_number,
@@ -34,6 +65,7 @@ named as (
 
     select
         window_start,
+        said_at,
         path,
         line_number,
         item_number,
@@ -58,6 +90,7 @@ keyed as (
         case entry_type
             when 'delivery' then delivery_id
             when 'recipient' then recipient_id
+            when 'consent' then recipient_id
             when 'link' then delivery_id || chr(31) || link_id
             when 'message' then message_ref
         end as entry_key
@@ -78,7 +111,8 @@ ranked as (
             )
         ) as is_erased,
         row_number() over (
-            partition by entry_type, entry_key, window_start order by path desc, line_number desc, item_number desc
+            partition by entry_type, entry_key, window_start
+            order by said_at desc nulls last, path desc, line_number desc, item_number desc
         ) as recency
     from keyed
     where entry_key is not null
