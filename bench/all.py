@@ -31,6 +31,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "window.py": [],
     "over_history.py": ["{history}"],
     "deliveries.py": [],
+    "locks.py": [],
     "queries.py": ["{history}"],
     "pages.py": ["{tabs}", "{owner}"],
     "exports.py": [],

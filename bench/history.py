@@ -141,11 +141,11 @@ def _select(columns: list[tuple[str, str]], days: int, width: int) -> str:
 
 def _copy(cursor: Cursor, table: str, columns: list[tuple[str, str]], days: int, width: int) -> None:
     names = [name for name, _ in columns]
-    days = "true" if "delivery_id" in names else f"window_start >= '{season.DAY}'"
+    rows = "true" if "delivery_id" in names else f"window_start >= '{season.DAY}'"
     cursor.execute(
         f"insert into {table} ({', '.join(names)}) select {_select(columns, days, width)}"
         f" from {table}, generate_series(1, {COPIES}) as copy"
-        f" where {days}"
+        f" where {rows}"
     )
 
 

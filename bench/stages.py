@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cpu import Used, cpu_used, server_of
+
 from sillage import pipeline, warehouse
 from sillage.window import Window
 
@@ -16,10 +18,19 @@ _numbers = itertools.count()
 
 @dataclass
 class Run:
-    """What a window cost: seconds by stage, and seconds by dbt model within `build`."""
+    """What a window cost: seconds and processor time by stage, and seconds by dbt model within `build`."""
 
     seconds: dict[str, float] = field(default_factory=dict)
+    cpu: dict[str, Used] = field(default_factory=dict)
     models: dict[str, float] = field(default_factory=dict)
+
+    def told(self, name: str) -> str:
+        """A stage's seconds and what of the machine it used, in words."""
+        seconds, cpu = self.seconds[name], self.cpu[name]
+        return (
+            f"{seconds:6.1f} s; CPU {cpu.process:5.1f} s Python, {cpu.postgres:5.1f} s Postgres,"
+            f" {cpu.share(seconds):4.0%} of the cores"
+        )
 
     @property
     def total(self) -> float:
@@ -31,12 +42,13 @@ def run_window(url: str, zone: Path, window: Window) -> Run:
     """Land, check, build, check and publish `window` of the landing zone `zone`."""
     asked = pipeline.Run(f"bench {next(_numbers)}", window)
     os.environ.update({"SILLAGE_WAREHOUSE_URL": url, "SILLAGE_LANDING": str(zone)})
-    run = Run()
+    run, server = Run(), server_of(url)
     with pipeline.begun(asked):
         for name, stage in pipeline.STAGES.items():
-            start = time.perf_counter()
-            stage(asked)
-            run.seconds[name] = time.perf_counter() - start
+            with cpu_used(server) as run.cpu[name]:
+                start = time.perf_counter()
+                stage(asked)
+                run.seconds[name] = time.perf_counter() - start
     with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
         cursor.execute(
             "select substr(stage, 7), (counts ->> 'seconds')::float from ops.journal where run_id = %s and stage like 'model %%'",

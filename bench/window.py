@@ -21,7 +21,7 @@ from memory import peak_memory
 from sendgrid_records import HOUR, write_records
 from stages import forget, run_window
 
-from sillage import warehouse
+from sillage import transform, warehouse
 from sillage.runs.journal import STAGES
 from sillage.window import Window
 
@@ -65,6 +65,11 @@ def main(count: int = 1_000_000, rounds: int = 3) -> int:
     """Run the benchmark; the process's exit code."""
     with fresh_warehouse() as (url, folder):
         file = write_records(folder / "zone", count)
+        shares = transform.capacity.chosen(url)
+        print(
+            f"{shares.threads} threads, {shares.helpers} helpers for a query, {shares.work_mem_mb} MB for a sort;"
+            f" at most {shares.most_memory_mb} MB at once"
+        )
         print(
             f"{count} records of {file.stat().st_size / count:.0f} bytes; {platform.machine()}, Python {platform.python_version()}"
         )
@@ -81,7 +86,9 @@ def main(count: int = 1_000_000, rounds: int = 3) -> int:
                 f" ratio {ours[-1].total / least[-1]:.2f}; {peak}"
             )
         for stage in STAGES:
-            print(f"  {stage:12} {statistics.median(run.seconds[stage] for run in ours):6.1f} s")
+            print(
+                f"  {stage:12} median {statistics.median(run.seconds[stage] for run in ours):6.1f} s, last {ours[-1].told(stage)}"
+            )
         for name, spent in sorted(ours[-1].models.items(), key=lambda item: -item[1])[:12]:
             print(f"    {name:30} {spent:6.1f} s")
         ratio = statistics.median(run.total for run in ours) / statistics.median(least)

@@ -20,6 +20,8 @@ VARIABLES = frozenset(
         "SILLAGE_RAW_DAYS",
         "SILLAGE_TRACKING_DAYS",
         "SILLAGE_REJECTED_DAYS",
+        "SILLAGE_DATABASE_CORES",
+        "SILLAGE_DATABASE_MEMORY_GB",
     }
 )
 # A task asks for its settings at each of its steps, and a secrets backend may charge for an answer.

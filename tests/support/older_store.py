@@ -7,6 +7,9 @@ import re
 from .hours import rows
 from .sql import run_sql
 
+# What int_events shows and an older one did not have.
+_NEW_COLUMNS = ("event_id", "kind_number", "is_rare", "place_key", "payload_order")
+
 _TABLE = """
 create table intermediate.int_events (
     delivery_number integer not null, message_key uuid not null, event_key uuid not null, window_start timestamptz not null,
@@ -69,7 +72,7 @@ def make_older(url: str, deliveries_per_partition: int) -> list[dict[str, object
 
 def _in_older_words(definition: str) -> str:
     """A view's definition without the columns that int_events did not have."""
-    definition = re.sub(r"int_events\.(event_id|place_key|payload_order),", "", definition)
+    definition = re.sub(rf"int_events\.({'|'.join(_NEW_COLUMNS)}),", "", definition)
     return re.sub(r"(?<!_)events\.event_id", "(events.event_key)::text AS event_id", definition)
 
 

@@ -117,7 +117,7 @@ def test_every_verdict_rule_and_parameter_of_dbt_is_explained() -> None:
         | documented("docs/operations.md")
         | documented("docs/adr/0001-change-sets-and-one-publish.md")
     )
-    assert not set(variables) - told - {"work_mem"}
+    assert not set(variables) - told
 
 
 def test_every_table_of_ops_and_every_role_stands_in_the_operations_page() -> None:

@@ -106,12 +106,15 @@
 
 {% macro postgres__session_settings() -%}
     set local jit = off;
-    set local work_mem = '{{ var("work_mem") }}';
-    set local max_parallel_workers_per_gather = 1;
+    set local work_mem = '{{ work_mem() }}';
+    set local max_parallel_workers_per_gather = {{ env_var("SILLAGE_DBT_HELPERS", "1") }};
     set local enable_parallel_hash = off;
     set local enable_mergejoin = off;
     set local default_statistics_target = 20;
 {%- endmacro %}
+
+{# Memory of one sort or join, as the machine allows (plugins/sillage/transform/capacity.py). #}
+{% macro work_mem() %}{{ return(env_var('SILLAGE_DBT_WORK_MEM', '128MB')) }}{% endmacro %}
 
 {% macro work_relation_of(relation) %}
     {{ return(api.Relation.create(database=relation.database, schema='work', identifier=relation.identifier)) }}

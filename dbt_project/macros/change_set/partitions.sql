@@ -20,14 +20,40 @@
         drop table {{ partition }};
         {%- endfor %}
     {% endcall %}
-    {%- for partition, bounds in opened.items() -%}
-        {%- do is_elsewhere.append("not (" ~ is_within(bounds) ~ ")") -%}
+    {%- set typed = [] -%}
+    {%- for column in columns -%}
+        {%- do typed.append('cast(' ~ column.name ~ ' as ' ~ column.data_type ~ ') as ' ~ column.name) -%}
+    {%- endfor -%}
+    {%- for bounds in opened.values() -%}{%- do is_elsewhere.append("not (" ~ is_within(bounds) ~ ")") -%}{%- endfor -%}
+    {%- if opened | length == 1 -%}
         {% call statement('partition') %}
-            create table {{ partition }} as
-            select {% for column in columns %}cast({{ column.name }} as {{ column.data_type }}) as {{ column.name }}{{ ', ' if not loop.last }}{% endfor %}
-            from ({{ sql }}) as changes where {{ is_within(bounds) }}
+            create table {{ opened.keys() | first }} as
+            select {{ typed | join(', ') }} from ({{ sql }}) as changes where {{ is_within(opened.values() | first) }}
         {% endcall %}
         {%- do counts.append(load_result('partition').response.rows_affected) -%}
+    {%- elif opened -%}
+        {#- In one go: a large window opens many, and to ask for the rows of each would read the window as often. -#}
+        {%- set whole = work.incorporate(path={'identifier': work.identifier ~ '__opened'}) -%}
+        {% call statement('partitions') %}
+            drop table if exists {{ whole }};
+            create table {{ whole }} (like {{ target }}) partition by range (delivery_number);
+            {%- for partition, bounds in opened.items() %}
+            create table {{ partition }} partition of {{ whole }} for values from ({{ bounds[0] }}) to ({{ bounds[1] }});
+            {%- endfor %}
+        {% endcall %}
+        {% call statement('rows') %}
+            insert into {{ whole }} ({{ names }})
+            select {{ typed | join(', ') }} from ({{ sql }}) as changes where not ({{ is_elsewhere | join(' and ') }})
+        {% endcall %}
+        {%- do counts.append(load_result('rows').response.rows_affected) -%}
+        {% call statement('apart') %}
+            {%- for partition in opened %}
+            alter table {{ whole }} detach partition {{ partition }};
+            {%- endfor %}
+            drop table {{ whole }}
+        {% endcall %}
+    {%- endif -%}
+    {%- for partition, bounds in opened.items() -%}
         {% call statement('complete_partition') %}
             alter table {{ partition }} {{ demands_of(target, bounds) | join(', ') }};
             analyze {{ partition }}
@@ -124,7 +150,7 @@
 {% macro index_opened_partitions(target) %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
     {%- set config = graph.nodes.get('model.sillage.' ~ target.identifier).config -%}
-    set local maintenance_work_mem = '{{ var("work_mem") }}';
+    set local maintenance_work_mem = '{{ work_mem() }}';
     {%- for partition in opened_partitions(target) %}
     {%- if config.get('is_key_indexed', true) %}
     create unique index {{ partition.identifier }}_key on {{ partition }} ({{ config.unique_key | join(', ') }});

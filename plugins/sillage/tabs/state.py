@@ -103,7 +103,7 @@ def _text(value: Any) -> str | None:
 
 
 def _number(value: Any) -> int | None:
-    return value if type(value) is int and abs(value) <= _LARGEST else None
+    return value if type(value) is int and -_LARGEST - 1 <= value <= _LARGEST else None
 
 
 _READ: dict[type, Callable[[Any], Any]] = {str: _text, int: _number, datetime: _moment}

@@ -1,5 +1,6 @@
 """dbt on the warehouse: one build prepares a run's changes, one transaction publishes them."""
 
+from . import capacity
 from .building import BUILD_STAGE, build, is_built, told
 from .conversion import convert_event_store
 from .dbt import ManifestError, ModelError, invoke, last_ones, listed, parse, target_path, with_upstream
@@ -12,6 +13,7 @@ __all__ = [
     "PublishError",
     "build",
     "convert_event_store",
+    "capacity",
     "figures_of",
     "invoke",
     "is_built",

@@ -15,6 +15,7 @@ from typing import Any
 
 from .. import settings, warehouse
 from ..privacy import hide_addresses
+from . import capacity
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def invoke(url: str, arguments: list[str], callback: Callable[[Any], None]) -> A
     """
     from dbt.cli.main import dbtRunner
 
-    os.environ.update(warehouse.dbt_environment(url))
+    os.environ.update(warehouse.dbt_environment(url) | capacity.chosen(url).environment())
     project = str(settings.resource("dbt_project"))
     # Else dbt makes a folder for its log within the project, which an installed package does not own.
     logs = os.environ.get("DBT_LOG_PATH") or str(settings.home_folder() / "logs" / "dbt")

@@ -49,7 +49,7 @@ def test_the_digest_changes_with_the_rules_their_verdicts_parameters_and_network
 
 def test_the_version_is_the_vars_and_other_settings_do_not_change_it(project: Path) -> None:
     before = verdict_rules.version(project)
-    replace(project / "dbt_project.yml", "work_mem: 256MB", "work_mem: 512MB")
+    replace(project / "dbt_project.yml", "days_per_partition: 30", "days_per_partition: 60")
     assert verdict_rules.version(project) == before == verdict_rules.version()
     replace(project / "dbt_project.yml", 'verdict_rules_version: "1"', 'verdict_rules_version: "2, ours"')
     assert verdict_rules.version(project).startswith("2, ours (")
