@@ -17,16 +17,18 @@ from psycopg2.extensions import cursor as Cursor
 
 from ..reading import instants, rejection
 from ..reading.decompression import FileBytes
-from ..reading.framing import Broken, Framer
+from ..reading.framing import Broken
 from ..reading.rejection import Rejected
 from ..runs import journal, turn
 from ..sources import Source, registry
 from ..warehouse.connection import connect, transaction
 from ..window import HOUR, Window, label
 from . import ledger, user_agents, vanished
+from .column_maps import NAME, ColumnMaps
 from .documents import Documents, Landed, refused
 from .late_hours import LateHours
 from .loader import Loader
+from .pieces import Pieces
 from .report import HourReport, LandingReport
 from .zone import Found, LandingError, UnreadableError, Zone, days_of, open_zone, shown, unread
 
@@ -77,9 +79,10 @@ def land(
                 for name in registry():
                     vanished.assert_there(cursor, zone, name, published, late.pending_of(name))
         for source in registry().values():
-            report.unread[source.name] = unread(zone, source.name, days_of(span))
+            maps = ColumnMaps(zone, source)
+            report.unread[source.name] = unread(zone, source.name, days_of(span), [NAME] if source.table else [])
             for hour, folders in _hours(connection, zone, source, late):
-                landing = _HourLanding(connection, zone, source, hour, run_id, late.pending_of(source.name))
+                landing = _HourLanding(connection, zone, source, hour, run_id, late.pending_of(source.name), maps)
                 with late.sparing(hour):
                     done = landing.land(folders, is_late=hour < window.start, force=force)
                     if done is not None:
@@ -169,6 +172,7 @@ class _HourLanding:
     hour: datetime
     run_id: str
     pending: set[str]
+    maps: ColumnMaps
 
     def land(self, folders: list[str], *, is_late: bool, force: bool) -> HourReport | None:
         """Bring raw.* in line with what stands in `folders`; None when it already is.
@@ -176,7 +180,8 @@ class _HourLanding:
         What is published of a late hour only gains: a published file that is no longer there is not taken for vanished
         unless its hour is asked for.
         """
-        found = sorted((file for folder in folders for file in self.zone.files(folder)), key=lambda file: file.path)
+        files = (file for folder in folders for file in self.zone.files(folder))
+        found = sorted((file for file in files if not self.maps.is_map(file.path)), key=lambda file: file.path)
         with transaction(self.connection) as cursor:
             known = ledger.entries(cursor, self.source.name, self.hour)
         # What retention took did not vanish from the hour: _assert_complete says what to do.
@@ -252,17 +257,16 @@ class _HourLanding:
         if file.problem is not None:
             return entry
         with _Readable(self.zone, file) as content:
-            chunks = self.source.as_json(content.chunks()) if self.source.as_json else content.chunks()
-            framer = Framer(chunks, self.source.size_limit)
+            pieces = Pieces(self.source, self.maps, file.path, content)
             documents = Documents(self.source)
-            entry.record_count, entry.rejected_count = self._load_records(loader, documents.records(framer.records()))
+            entry.record_count, entry.rejected_count = self._load_records(loader, documents.records(pieces.records()))
             if reason := _reason_unread(content):
-                loader.reject(Broken(framer.line, reason, content.problem or "", b"", content.size))
+                loader.reject(Broken(pieces.line, reason, content.problem or "", b"", content.size))
                 entry.record_count += 1
                 entry.rejected_count += 1
             content.exhaust()
             entry.size, entry.checksum = content.size, content.checksum
-            entry.problem = content.problem or framer.problem or documents.problem
+            entry.problem = content.problem or pieces.problem or documents.problem
         return entry
 
     def _load_records(self, loader: Loader, pieces: Iterator[Landed | Broken]) -> tuple[int, int]:

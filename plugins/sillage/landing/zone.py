@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -80,6 +80,9 @@ class Zone(Protocol):
     def open(self, path: str) -> BinaryIO:
         """The file at `path`, to be read from its start."""
 
+    def beginning(self, path: str, size: int) -> bytes | None:
+        """The first `size` bytes of the file at `path`; None where there is none that may be read."""
+
 
 def open_zone(location: str) -> Zone:
     """The landing zone at `location`: a folder, or a URL such as `s3://bucket/prefix` that Airflow knows how to reach.
@@ -96,16 +99,17 @@ def days_of(window: Window) -> list[date]:
     return [window.start.date() + timedelta(days=n) for n in range(days.days + 1)]
 
 
-def unread(zone: Zone, source: str, days: Iterable[date]) -> Unread:
+def unread(zone: Zone, source: str, days: Iterable[date], besides: Collection[str] = ()) -> Unread:
     """What nobody reads of a source's folder, and of the folders of `days` below it, because it stands in no hour folder.
 
-    Looks into no other folder, so that the cost does not grow with what lies there. Hidden names are meant to be left alone.
+    Names in `besides` may stand there. Looks into no other folder, so that the cost does not grow with what lies there.
+    Hidden names are meant to be left alone.
     """
     found = Unread()
 
     def look(folder: str, is_right: Callable[[str], bool]) -> None:
         for name, is_folder in zone.children(folder):
-            if not name.startswith(_HIDDEN) and not (is_folder and is_right(name)):
+            if not name.startswith(_HIDDEN) and name not in besides and not (is_folder and is_right(name)):
                 found.add(f"{folder}/{name}")
 
     days = list(days)
@@ -208,6 +212,14 @@ class FolderZone:
         """The file at `path`."""
         return (self._root / os.fsdecode(_file_name(path))).open("rb", buffering=0)
 
+    def beginning(self, path: str, size: int) -> bytes | None:
+        """The first `size` bytes of the file at `path`; None where there is none, or none within the landing zone."""
+        file = self._root / os.fsdecode(_file_name(path))
+        if not file.is_file() or not self._is_inside(file):
+            return None
+        with self.open(path) as content:
+            return content.read(size)
+
     def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
         try:
             with os.scandir(self._root / folder) as entries:
@@ -303,6 +315,14 @@ class ObjectZone:
     def open(self, path: str) -> BinaryIO:
         """The file at `path`."""
         return cast(BinaryIO, self._fs.open(f"{self._prefix}/{os.fsdecode(_file_name(path))}", "rb"))
+
+    def beginning(self, path: str, size: int) -> bytes | None:
+        """The first `size` bytes of the file at `path`; None where there is none."""
+        try:
+            with self.open(path) as content:
+                return content.read(size)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def _entries(self, folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
         path = f"{self._prefix}/{folder}".rstrip("/")

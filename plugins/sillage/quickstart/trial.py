@@ -55,6 +55,8 @@ def run(source: str, file: Path) -> str:
         place = folder / "zone" / source / f"{hour:%Y-%m-%d}" / f"{hour:%H}"
         place.mkdir(parents=True)
         shutil.copy(file, place)
+        if (columns := file.with_name(landing.COLUMNS)).is_file():
+            shutil.copy(columns, place)
         os.environ.update(
             {
                 "SILLAGE_WAREHOUSE_URL": url,

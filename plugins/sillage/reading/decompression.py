@@ -42,6 +42,7 @@ class FileBytes:
         self.unknown_encoding: str | None = None
         self._file = file
         self._digest = hashlib.sha256()
+        self._is_lent = False
 
     @property
     def checksum(self) -> str:
@@ -58,6 +59,19 @@ class FileBytes:
         while self._read():
             pass
 
+    def whole(self) -> BinaryIO:
+        """The file itself, for a format that is read out of order; `size` and `checksum` are its own, and no problem stands."""
+        self.exhaust()
+        self.problem = self.unknown_compression = None
+        self._is_lent = True
+        self._file.seek(0)
+        return self._file
+
+    def refuse(self, name: str, advice: str) -> None:
+        """Nothing of the file is read, because it is `name`; `advice` says what to do."""
+        self.unknown_compression = name
+        self.problem = f"The file is {name}, of which nothing is read: {advice}."
+
     def _content(self, read: Read, layers: int) -> Iterator[bytes]:
         """What `read` gives, out of at most so many layers of compression."""
         first = read()
@@ -69,9 +83,9 @@ class FileBytes:
             layer = self._bounded(unpacked(first, read))
             yield from self._content(lambda: next(layer, b""), layers - 1)
         elif is_compressed:
-            self._refuse("compressed more than twice", "compress it once")
+            self.refuse("compressed more than twice", "compress it once")
         elif other := other_format(first):
-            self._refuse(*other)
+            self.refuse(*other)
         elif encoding := other_encoding(first):
             self.unknown_encoding = encoding
             self.problem = f"The file is {encoding}, of which nothing is read: write it as UTF-8."
@@ -80,11 +94,9 @@ class FileBytes:
                 yield first
                 first = read()
 
-    def _refuse(self, name: str, advice: str) -> None:
-        self.unknown_compression = name
-        self.problem = f"The file is {name}, of which nothing is read: {advice}."
-
     def _read(self) -> bytes:
+        if self._is_lent:
+            return b""
         data = self._file.read(CHUNK_BYTES)
         self.size += len(data)
         self._digest.update(data)

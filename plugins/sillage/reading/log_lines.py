@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from .records import SIZE_LIMIT
+from .lines import whole_lines
 
 # As far as is looked to see what a file is.
 HEAD_BYTES = 64 * 1024
@@ -33,7 +33,7 @@ def as_json(chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield from chunks
         return
     names: list[str] | None = None
-    for whole in _lines(chain((first,), chunks)):
+    for whole in whole_lines(chain((first,), chunks)):
         out = []
         for raw in whole.split(b"\n")[:-1]:
             line = raw.strip(b"\xef\xbb\xbf \r")
@@ -49,28 +49,6 @@ def decoded(value: str) -> str:
         return value.replace("+", " ") if "+" in value else value
     text = unquote(value)
     return unquote(text) if "%20" in text else text
-
-
-def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Whole lines, several at once; the rest of a line that is too long to be a record is dropped."""
-    rest, is_dropping = b"", False
-    for chunk in chunks:
-        data = chunk
-        if is_dropping:
-            end = data.find(b"\n") + 1
-            if not end:
-                continue
-            yield rest + b"\n"
-            rest, data, is_dropping = b"", data[end:], False
-        end = data.rfind(b"\n") + 1
-        if end:
-            yield rest + data[:end]
-            rest = data[end:]
-        else:
-            rest += data
-            is_dropping = len(rest) > SIZE_LIMIT
-    if rest:
-        yield rest + b"\n"
 
 
 def _line(line: bytes, names: list[str] | None) -> bytes:

@@ -9,6 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
+from sillage.reading.columns import Columns
 from sillage.reading.records import SIZE_LIMIT
 from sillage.reading.rejection import Rejected
 
@@ -29,7 +30,8 @@ class Source:
     bytes of a document that is longer than a record may be, without what can be done without, and a sentence that says what
     that was; documents of up to `size_limit` bytes are read for it.
     Numbers too large for a float stand in a document as infinity; the bytes keep them exact. `as_json` turns the chunks of
-    a file that may hold other things than JSON into JSON, line for line.
+    a file that may hold other things than JSON into JSON, line for line. `table` says what a table (CSV, Parquet) of the
+    source needs; None where its files are never tables.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Source:
     size_limit: int = SIZE_LIMIT
     keeps_envelope: bool = False
     as_json: Callable[[Iterator[bytes]], Iterator[bytes]] | None = None
+    table: Columns | None = None
 
 
 @cache

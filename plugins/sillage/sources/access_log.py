@@ -56,11 +56,14 @@ def requests(raw: bytes, document: Document) -> Iterator[tuple[bytes, Document]]
     """The one request that a line tells. Raises Rejected for one that tells none."""
     fields = _fields(document)
     request = _target(fields)
-    for name in ("user_agent", "request_id", "location"):
+    for name in ("user_agent", "request_id", "location", "referer"):
         if value := _text(fields.get(name)):
             request[name] = value
     if ip := _text(fields.get("ip")):
         request["ip"] = _without_port(ip)
+    # Of a line of text its values are kept, where an erasure finds them.
+    if wrapper := fields.get("wrapped_in"):
+        raw = b"{}" if len(document) == 1 else records.without_member(raw, wrapper)
     yield (
         records.with_member(raw, "_sillage", request),
         {"time": fields.get("time"), "user_agent": request.get("user_agent")},
@@ -93,7 +96,7 @@ def _fields(document: Document, depth: int = 2) -> dict[str, Any]:
     for name in WRAPPED:
         text = document.get(name)
         if isinstance(text, str) and "status" not in document:
-            return _of_line(text, document, depth)
+            return {**_of_line(text, document, depth), "wrapped_in": name}
     if "date" in document and "time" in document and "cs-method" in document:
         return _of_w3c(document)
     request = document.get("request", document.get("httpRequest"))
@@ -165,7 +168,8 @@ def _of_line(text: str, document: Document, depth: int) -> dict[str, Any]:
             "no line of an access log: neither the combined format, nor JSON, nor behind a #Fields line",
         )
     agent = None if rest[4] is None else _unescaped(rest[4]) or "-"
-    fields = {"ip": begin[1], "time": begin[2], "status": rest[2], "user_agent": agent}
+    referer = None if rest[3] in (None, "-") else _unescaped(rest[3])
+    fields = {"ip": begin[1], "time": begin[2], "status": rest[2], "user_agent": agent, "referer": referer}
     return {**fields, **_of_request_line(_unescaped(rest[1]))}
 
 

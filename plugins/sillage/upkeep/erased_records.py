@@ -49,6 +49,14 @@ class Person:
             return self.networks[text] or NO_IP
         if text in self.requesters:
             return self.requesters[text]
+        for ip, network in self.networks.items():
+            if ip in text:
+                # With a port, or with others that a proxy has added.
+                text = re.sub(
+                    rf"(?<![0-9A-Fa-f.:]){re.escape(ip)}(?![0-9A-Fa-f]|[.:]+[0-9A-Fa-f]*:|[.]\d)",
+                    network or NO_IP,
+                    text,
+                )
         pieces: list[str] = []
         position = 0
         for one in privacy.found(text):

@@ -31,6 +31,10 @@ SOUND: dict[str, list[dict[str, Any]]] = {
         },
         {"date": "2026-01-15", "time": "09:00:00", "cs-method": "GET", "cs-uri-stem": "/r", "cs(User-Agent)": "A"},
     ],
+    "adobe_campaign": [
+        {"occurred_at": "2026-01-15T09:00:00Z", "delivery_id": "1", "log_id": "9", "user_agent": "A", "url_type": "1"},
+        {"line": "50x01\t2026-01-15T09:00:00.00\t1f\t2f\t1\t0\t\th\tamount=1\tA\t192.0.2.7"},
+    ],
     "sendgrid": [{"event": "open", "timestamp": 1768467600, "useragent": "A", "email": "ada@example.com"}],
     "canonical": [
         {"event_type": "open", "occurred_at": "2026-01-15T09:00:00Z", "user_agent": "A", "recipient_id": "r"}

@@ -47,8 +47,8 @@ def sillage_of(rows: list[Row | str]) -> list[dict[str, object]]:
 
 def test_every_provider_file_is_a_source_and_nothing_else_is() -> None:
     assert list(registry()) == [
-        "access_log", "brevo", "canonical", "catalog", "mailersend", "mailgun", "mailjet", "mailtrap", "mandrill", "postal",
-        "postmark", "resend", "sendgrid", "ses", "sparkpost",
+        "access_log", "adobe_campaign", "brevo", "canonical", "catalog", "mailersend", "mailgun", "mailjet", "mailtrap", "mandrill",
+        "postal", "postmark", "resend", "sendgrid", "ses", "sparkpost",
     ]  # fmt: skip
 
 
