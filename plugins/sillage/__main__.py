@@ -13,6 +13,7 @@ from pathlib import Path
 from . import __version__, installation
 from . import settings as settings_module
 from .airflow_settings import UnusableConnectionError
+from .collector import configuration as collector_configuration
 from .quickstart import demonstration, environment, preparation, processes, runs, state, statistics, supervisor, trial
 from .quickstart.airflow_api import ApiError, NoAnswerError
 from .quickstart.credentials import UI_USER
@@ -87,6 +88,10 @@ def _add_arguments(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument("--follow", action="store_true")
     if name == "init":
         command.add_argument("--admin-url", help="an administrator's login for the server (default: SILLAGE_ADMIN_URL)")
+    if name == "collector":
+        command.add_argument(
+            "words", nargs=argparse.REMAINDER, help="serve (default), admit, consent, mode, rotate-keys, drain"
+        )
     if name == "airflow":
         command.add_argument("words", nargs=argparse.REMAINDER, help="a command of Airflow's, like `dags list`")
 
@@ -109,12 +114,13 @@ def up(chosen: Settings, _: argparse.Namespace) -> int:
     """Start everything, take the demo through Airflow the first time, and show the delivery statistics."""
     with only_one(chosen):
         own = has_own_landing(chosen)
-        _check_ui_port(chosen)
+        _check_ports(chosen)
         house = preparation.prepare(chosen, say, has_own_landing=own)
         demo = None if own else demonstration.make_data(chosen, say)
         if supervisor.start(house):
             say(
-                f"Started Airflow's {', '.join(reversed(processes.COMPONENTS))}, and the supervisor that keeps them running."
+                f"Started Airflow's {', '.join(reversed(processes.COMPONENTS))}, the collector, and the supervisor that keeps"
+                " them running."
             )
         api = state.api_of(chosen)
         demonstration.wait_until_ready(house, api)
@@ -138,7 +144,8 @@ def down(chosen: Settings, _: argparse.Namespace) -> int:
         server = preparation.embedded_server(chosen)
         stopped = bool(server and server.stop())
         say(
-            f"Stopped {ended} processes of Airflow{' and Postgres' if stopped else ''}. `make up` starts again where this ended."
+            f"Stopped {ended} processes of Airflow and the collector{' and Postgres' if stopped else ''}."
+            " `make up` starts again where this ended."
         )
     return 0
 
@@ -164,7 +171,7 @@ def status(chosen: Settings, _: argparse.Namespace) -> int:
 
 def logs(chosen: Settings, arguments: argparse.Namespace) -> int:
     """The last lines of every component's log; follows them on a terminal."""
-    files = [processes.log_of(chosen.home, name) for name in (processes.SUPERVISOR, *processes.COMPONENTS)]
+    files = [processes.log_of(chosen.home, name) for name in (processes.SUPERVISOR, *processes.PARTS)]
     found = [str(path) for path in files if path.exists()]
     if not found:
         print(f"No logs in {chosen.home / 'logs'} yet: `make up` starts what writes them.", file=sys.stderr)
@@ -233,6 +240,13 @@ def init(chosen: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def collector(_: Settings, arguments: argparse.Namespace) -> int:
+    """Take webhooks, clicks and opens without the rest of Sillage, and what its operator does with it."""
+    from .collector.__main__ import main as run_collector
+
+    return run_collector(arguments.words)
+
+
 def demo_data(chosen: Settings, _: argparse.Namespace) -> int:
     """Make the demo's landing zone where it is not there yet."""
     if has_own_landing(chosen):
@@ -255,6 +269,7 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "try": try_file,
     "airflow": airflow,
     "init": init,
+    "collector": collector,
     "demo-data": demo_data,
 }
 
@@ -264,7 +279,14 @@ def has_own_landing(chosen: Settings) -> bool:
     return chosen.landing != str(chosen.home / "landing")
 
 
-def _check_ui_port(chosen: Settings) -> None:
+def _check_ports(chosen: Settings) -> None:
+    # Whatever is wrong with its configuration is told before anything is started.
+    collector_port = collector_configuration.load().port
+    if processes.running(chosen.home, processes.COLLECTOR) is None and not is_port_free(collector_port):
+        raise preparation.PreparationError(
+            f"Port {collector_port} is taken by another program: stop it, or choose another for the collector, as in"
+            f" `SILLAGE_COLLECTOR_PORT={collector_port + 1} make up`."
+        )
     if processes.running(chosen.home, "api-server") is None and not is_port_free(chosen.port):
         raise preparation.PreparationError(
             f"Port {chosen.port} is taken by another program: stop it, or choose another for the UI, as in"
@@ -283,6 +305,7 @@ def _farewell(house: preparation.House, demo: demonstration.Demo | None) -> str:
     )
     reader = environment.reader_url(house.warehouse_url, "bi_reader", "PASSWORD")
     return f"""
+Collector   http://127.0.0.1:{collector_configuration.load().port}   takes webhooks, clicks and opens (docs/collector.md)
 Airflow     http://127.0.0.1:{house.settings.port}   user {UI_USER}, password {password}
 BI tools    {reader}   password in {secrets / "bi_reader"}
 

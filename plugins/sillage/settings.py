@@ -103,8 +103,10 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         rejected_days=whole_number("SILLAGE_REJECTED_DAYS", given.get("SILLAGE_REJECTED_DAYS"), 90, 1, 36500),
         admin_url=given.get("SILLAGE_ADMIN_URL") or "",
         tabs_url=_with_password(given.get("SILLAGE_TABS_URL") or "", given.get("SILLAGE_TABS_PASSWORD_FILE")),
-        database_cores=_whole("SILLAGE_DATABASE_CORES", given.get("SILLAGE_DATABASE_CORES"), 0, 1, 1024) or None,
-        database_memory_gb=_whole("SILLAGE_DATABASE_MEMORY_GB", given.get("SILLAGE_DATABASE_MEMORY_GB"), 0, 1, 65536)
+        database_cores=whole_number("SILLAGE_DATABASE_CORES", given.get("SILLAGE_DATABASE_CORES"), 0, 1, 1024) or None,
+        database_memory_gb=whole_number(
+            "SILLAGE_DATABASE_MEMORY_GB", given.get("SILLAGE_DATABASE_MEMORY_GB"), 0, 1, 65536
+        )
         or None,
     )
     # An hour whose raw records were dropped can only be read again whole, so a late file must not lead back to one.

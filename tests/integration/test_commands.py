@@ -36,6 +36,7 @@ def surroundings(home: Path, **variables: str) -> dict[str, str]:
         "PYTHONPATH": str(CHECKOUT / "plugins"),
         "SILLAGE_HOME": str(home),
         "SILLAGE_PORT": str(free_port()),
+        "SILLAGE_COLLECTOR_PORT": str(free_port()),
         **variables,
     }
 
@@ -88,7 +89,8 @@ def test_a_part_that_is_down_makes_the_status_fail_and_say_what_to_do(home: Path
     assert told.returncode == 1
     assert "postgres       pid " in told.stdout
     assert (
-        "Not running: supervisor, scheduler, dag-processor, triggerer, api-server. `make up` starts what" in told.stderr
+        "Not running: supervisor, scheduler, dag-processor, triggerer, api-server, collector. `make up` starts what"
+        in told.stderr
     )
     assert "No hour is published yet." in told.stdout
 
@@ -185,5 +187,6 @@ def test_down_leaves_no_process_behind(home: Path) -> None:
     told = sillage(home, "status")
     assert told.returncode == 1
     assert (
-        "Not running: postgres, supervisor, scheduler, dag-processor, triggerer, api-server. `make up`" in told.stderr
+        "Not running: postgres, supervisor, scheduler, dag-processor, triggerer, api-server, collector. `make up`"
+        in told.stderr
     )

@@ -62,19 +62,25 @@ needs_compose = pytest.mark.skipif(not has_compose(), reason="the compose plugin
 
 
 def test_every_service_that_lasts_tells_whether_it_is_healthy() -> None:
-    assert set(LASTING) == {"postgres", "api-server", "scheduler", "dag-processor", "triggerer"}
+    assert set(LASTING) == {"postgres", "api-server", "scheduler", "dag-processor", "triggerer", "collector"}
     assert [name for name, one in LASTING.items() if not one.get("healthcheck", {}).get("test")] == []
 
 
 def test_nothing_starts_before_the_init_service_has_succeeded() -> None:
-    waiting = {name: one["depends_on"]["init"]["condition"] for name, one in LASTING.items() if name != "postgres"}
+    # The collector needs none of the others.
+    assert "depends_on" not in LASTING["collector"]
+    waiting = {
+        name: one["depends_on"]["init"]["condition"]
+        for name, one in LASTING.items()
+        if name not in ("postgres", "collector")
+    }
     assert set(waiting.values()) == {"service_completed_successfully"}
     assert SERVICES["init"]["depends_on"]["postgres"]["condition"] == "service_healthy"
 
 
 def test_ports_are_published_on_the_loopback_only() -> None:
     ports = [str(port) for one in SERVICES.values() for port in one.get("ports", [])]
-    assert len(ports) == 2
+    assert len(ports) == 3
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
@@ -87,11 +93,11 @@ def test_no_service_is_privileged_or_keeps_rights_that_it_does_not_need() -> Non
     assert [name for name, one in SERVICES.items() if one.get("cap_add")] == ["postgres"]
 
 
-def test_the_landing_zone_cannot_be_written_and_is_never_made() -> None:
-    for one in LASTING.values():
+def test_the_landing_zone_can_be_written_by_the_collector_alone_and_is_never_made() -> None:
+    for name, one in LASTING.items():
         for volume in one["volumes"]:
             if volume["target"] == "/landing":
-                assert volume["read_only"] is True
+                assert volume.get("read_only", False) is (name != "collector")
                 assert volume["bind"]["create_host_path"] is False
     assert any(volume["target"] == "/landing" for volume in LASTING["scheduler"]["volumes"])
 
@@ -116,8 +122,9 @@ def test_each_service_gets_the_secrets_it_needs_and_no_other() -> None:
         "jwt_key",
         "session_key",
     }
+    others = {"postgres": {"postgres_password"}, "collector": set()}
     for name, one in LASTING.items():
-        assert set(one["secrets"]) == ({"postgres_password"} if name == "postgres" else everywhere), name
+        assert set(one.get("secrets", ())) == others.get(name, everywhere), name
 
 
 def test_nothing_phones_home_from_the_image() -> None:
@@ -190,6 +197,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         "SILLAGE_LANDING": str(folder / "landing"),
         "SILLAGE_PORT": str(free_port()),
         "SILLAGE_DATABASE_PORT": str(free_port()),
+        "SILLAGE_COLLECTOR_PORT": str(free_port()),
         "TRUTH": (folder / "truth.json").read_text(encoding="utf-8"),
     }
     try:

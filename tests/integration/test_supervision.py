@@ -39,6 +39,7 @@ class Machine:
             "SILLAGE_HOME": str(home / "state"),
             "SILLAGE_LANDING": str(home / "zone"),
             "SILLAGE_PORT": str(free_port()),
+            "SILLAGE_COLLECTOR_PORT": str(free_port()),
         }  # fmt: skip
 
     def sillage(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -136,7 +137,7 @@ def test_an_hour_whose_files_are_gone_on_purpose_is_run_when_asked_to(machine: M
 def test_what_is_started_is_well_and_starting_again_changes_no_process(machine: Machine) -> None:
     told = machine.sillage("up")
     assert told.returncode == 0, told.stdout + told.stderr
-    pids = {name: machine.pid(name) for name in (processes.SUPERVISOR, *processes.COMPONENTS)}
+    pids = {name: machine.pid(name) for name in (processes.SUPERVISOR, *processes.PARTS)}
     assert None not in pids.values()
     status = machine.sillage("status")
     assert status.returncode == 0, status.stdout + status.stderr
@@ -157,7 +158,7 @@ def test_a_run_through_airflow_prints_what_it_did_and_the_logs_of_its_tasks_when
     assert re.search(r"^[12] hours published", told.stdout, re.MULTILINE), told.stdout
 
 
-@pytest.mark.parametrize("name", ["scheduler", "api-server", "triggerer", "dag-processor"])
+@pytest.mark.parametrize("name", ["scheduler", "api-server", "triggerer", "dag-processor", "collector"])
 def test_a_component_that_is_killed_comes_back_without_a_hand(machine: Machine, name: str) -> None:
     family = machine.family(name)
     family[0].kill()
@@ -180,7 +181,7 @@ def test_a_postgres_that_is_killed_comes_back_without_a_hand(machine: Machine) -
 def test_nothing_is_left_after_the_supervisor_and_the_scheduler_were_killed_and_down(machine: Machine) -> None:
     # The scheduler forks a worker for a task that waits: the one that was started again has none before its first run.
     assert machine.sillage("run", "2026-01-01T00", "2026-01-01T01").returncode == 0
-    families = [process for name in (*processes.COMPONENTS, processes.SUPERVISOR) for process in machine.family(name)]
+    families = [process for name in (*processes.PARTS, processes.SUPERVISOR) for process in machine.family(name)]
     for name in (processes.SUPERVISOR, "scheduler"):
         os.kill(machine.pid(name) or 0, signal.SIGKILL)
     until(lambda: machine.pid("scheduler") is None)

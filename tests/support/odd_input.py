@@ -118,7 +118,7 @@ FULL: dict[str, list[dict[str, Any]]] = {
 
 def documents(source: str) -> Iterator[dict[str, Any]]:
     """Every document of the source's fixtures, and those with every member."""
-    yield from FULL[source]
+    yield from FULL.get(source, [])
     for file in sorted(path for path in (FIXTURES / source).iterdir() if path.name != "meaning.jsonl"):
         text = file.read_text(encoding="utf-8")
         try:

@@ -51,6 +51,7 @@ ARROWS: dict[str, set[str]] = {
         "window",
     },
     "__main__": {
+        "collector",
         "quickstart",
         "installation",
         "airflow_settings",

@@ -33,7 +33,7 @@ ROOMS = (
     ".ci",
 )
 # Contributing shows how to add these.
-TO_BE_MADE = "postmark"
+TO_BE_MADE = "pigeon"
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 NAMED_FILE = re.compile(rf"(?<![\w/.-])((?:{'|'.join(re.escape(room) for room in ROOMS)})/[\w./*-]*\w)")

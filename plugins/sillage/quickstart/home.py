@@ -19,6 +19,7 @@ LEAST_FREE_BYTES = 2 * 1024**3
 OURS = frozenset(
     [
         "airflow",
+        "collector",
         "data_docs",
         "dbt",
         "demo.json",

@@ -29,6 +29,9 @@ COMPONENTS = {
     "triggerer": ["triggerer", "--skip-serve-logs"],
     "api-server": ["api-server"],
 }
+# Takes webhooks, clicks and opens; it needs nothing of the others, and they nothing of it.
+COLLECTOR = "collector"
+PARTS = (*COMPONENTS, COLLECTOR)
 # Starts the components and starts them again (supervisor.py).
 SUPERVISOR = "supervisor"
 MARK = "SILLAGE_STARTED_FOR"
@@ -47,7 +50,7 @@ class ProcessError(RuntimeError):
 
 
 def start(home: Path, name: str, environment: Mapping[str, str], print_of: str) -> subprocess.Popen[bytes] | None:
-    """Start component `name` of COMPONENTS; None when it runs with the same settings (`print_of`: their fingerprint).
+    """Start part `name` of PARTS; None when it runs with the same settings (`print_of`: their fingerprint).
 
     One with other settings is replaced, and what one that was killed has left behind is ended first.
     """
@@ -58,7 +61,9 @@ def start(home: Path, name: str, environment: Mapping[str, str], print_of: str) 
         _end([psutil.Process(pid)])
     if known:
         _end(list(_in_sessions({int(str(known["pid"])): float(str(known["created"]))})), ORPHAN_TERM_SECONDS)
-    return spawn(home, name, [tool("airflow"), *COMPONENTS[name]], environment, print_of)
+    is_ours = name == COLLECTOR
+    command = [sys.executable, "-m", "sillage.collector"] if is_ours else [tool("airflow"), *COMPONENTS[name]]
+    return spawn(home, name, command, environment, print_of)
 
 
 def spawn(
@@ -114,11 +119,11 @@ def stop_all(home: Path) -> int:
     """End every process that was started for `home`, and give their number. What ignores SIGTERM is killed."""
     # First whoever would start the others again.
     ended = stop_supervisor(home)
-    found = {name: psutil.Process(pid) for name in COMPONENTS if (pid := running(home, name)) is not None}
+    found = {name: psutil.Process(pid) for name in PARTS if (pid := running(home, name)) is not None}
     server = found.pop("api-server", None)
     ended += _end(list(found.values())) + _end([server] if server else [], SERVER_TERM_SECONDS)
     ended += _end(left_behind(home), ORPHAN_TERM_SECONDS)
-    for name in COMPONENTS:
+    for name in PARTS:
         _pid_file(home, name).unlink(missing_ok=True)
     _sessions_file(home).unlink(missing_ok=True)
     return ended

@@ -31,7 +31,7 @@ def parts(settings: Settings) -> tuple[list[str], list[str]]:
         where = f"127.0.0.1:{server.port}, log {server.log}{_history(noted, 'postgres')}" if server else ""
         lines.append(_line("postgres", pid, where))
         stopped += [] if pid else ["postgres"]
-    for name in (processes.SUPERVISOR, *processes.COMPONENTS):
+    for name in (processes.SUPERVISOR, *processes.PARTS):
         pid = processes.running(settings.home, name)
         lines.append(_line(name, pid, f"log {processes.log_of(settings.home, name)}{_history(noted, name)}"))
         stopped += [] if pid else [name]

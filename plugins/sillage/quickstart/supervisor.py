@@ -113,7 +113,7 @@ def start(house: House) -> bool:
         command.append(POSTGRES)
     process = processes.spawn(home, processes.SUPERVISOR, command, house.environment, print_of)
     until = time.monotonic() + START_SECONDS
-    while any(processes.fingerprint(home, name) != print_of for name in processes.COMPONENTS):
+    while any(processes.fingerprint(home, name) != print_of for name in processes.PARTS):
         if process.poll() is not None:
             raise processes.ProcessError(
                 f"The supervisor, which starts Airflow's components, ended at once:"
@@ -181,7 +181,7 @@ def main() -> int:
         server = preparation.embedded_server(replace(chosen, warehouse_url=""))
         if server:
             parts.append(_postgres(server))
-    parts += [_component(chosen.home, name, environment, print_of) for name in reversed(processes.COMPONENTS)]
+    parts += [_component(chosen.home, name, environment, print_of) for name in reversed(processes.PARTS)]
     watch(chosen.home, parts, over)
     log.info("The supervisor ends.")
     return 0

@@ -41,11 +41,11 @@
     end
 {% endset %}
 
--- The sender's own header comes back as text: JSON, or name:value|name:value.
+-- The sender's own header comes back as text: JSON, or name:value|name:value. `tag` may hold the list of tags as text.
 {% set delivery %}
     coalesce(
         {{ named_in_text(json_text('payload', 'X-Mailin-custom'), 'delivery_id') }},
-        {{ first_json_id('payload', var('brevo_delivery_paths')) }}
+        regexp_replace({{ first_json_id('payload', var('brevo_delivery_paths')) }}, '^\["([^"]+)".*\]$', '\1')
     )
 {% endset %}
 

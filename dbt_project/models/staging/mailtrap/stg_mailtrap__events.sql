@@ -1,5 +1,5 @@
--- Mailtrap's webhooks. A soft bounce is tried again, until it is delivered or bounces.
-{% set kind = json_text('payload', 'event') %}
+-- Mailtrap's webhooks. A soft bounce is tried again, until it is delivered or bounces. Its name is written in two ways.
+{% set kind = "replace(" ~ json_text('payload', 'event') ~ ", '_', ' ')" %}
 
 {% set bounce_type %}
     coalesce(
