@@ -8,9 +8,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
-from . import __version__, installation
+from . import __version__, imports, installation
 from . import settings as settings_module
 from .airflow_settings import UnusableConnectionError
 from .collector import configuration as collector_configuration
@@ -40,6 +41,7 @@ EXPECTED = (
     demonstration.DemonstrationError,
     runs.RunError,
     trial.TrialError,
+    imports.ImportFailure,
 )
 INTERRUPTED = 130
 NOTHING_STARTED = "Nothing was ever started here: `make up` starts everything."
@@ -84,6 +86,11 @@ def _add_arguments(command: argparse.ArgumentParser, name: str) -> None:
     if name == "try":
         command.add_argument("source", help="whose file it is, like sendgrid")
         command.add_argument("file", type=Path, help="the file, as the provider delivered it")
+    if name == "import":
+        command.add_argument("system", choices=sorted(imports.SYSTEMS), help="what you sent with")
+        command.add_argument("origin", help="URL of its database, or its export (a zip or a folder)")
+        command.add_argument("--landing", help="the folder to write into (default: SILLAGE_LANDING)")
+        command.add_argument("--hour", help="hour of arrival in UTC, like 2026-01-01T00 (default: the present one)")
     if name == "logs":
         command.add_argument("--follow", action="store_true")
     if name == "init":
@@ -224,6 +231,19 @@ def try_file(chosen: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def import_history(chosen: Settings, arguments: argparse.Namespace) -> int:
+    """Write the history of another system into the landing zone, once."""
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    if arguments.hour:
+        hour = Window.hour(arguments.hour).start
+    landing = arguments.landing or chosen.landing
+    counts = imports.bring(arguments.system, arguments.origin, landing, hour)
+    for what, count in counts.items():
+        print(f"{count:>12,} {what}")
+    say(f"The history stands in {landing} as files of the hour {hour:%Y-%m-%dT%H}: that hour's run takes it.")
+    return 0
+
+
 def airflow(chosen: Settings, arguments: argparse.Namespace) -> int:
     """Airflow's own command line, on the Airflow that `make up` starts."""
     with only_one(chosen):
@@ -267,6 +287,7 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "psql": psql,
     "run": run,
     "try": try_file,
+    "import": import_history,
     "airflow": airflow,
     "init": init,
     "collector": collector,

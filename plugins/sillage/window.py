@@ -40,6 +40,12 @@ class Window:
         """
         return cls(_parse_hour(start), _parse_hour(end))
 
+    @classmethod
+    def hour(cls, text: str) -> Window:
+        """The one hour that begins at `text`, as `parse` reads it."""
+        start = _parse_hour(text)
+        return cls(start, start + HOUR)
+
     def hours(self) -> Iterator[Window]:
         """Every single hour of the window, oldest first."""
         start = self.start

@@ -114,10 +114,10 @@ def test_a_table_that_cannot_be_read_is_one_rejected_record_that_says_what_to_do
     found, pieces, _ = read(tmp_path, f"canonical/{HOUR}/a.csv")
     assert found == ["bad_columns"]
     assert "(a, b) is event_type: name it in columns.yml beside the file" in (pieces.problem or "")
-    put(tmp_path, "canonical/columns.yml", "colums: {}")
+    put(tmp_path, "canonical/columns.yml", "table: {}")
     found, pieces, _ = read(tmp_path, f"canonical/{HOUR}/a.csv")
     assert found == ["bad_columns"]
-    assert "canonical/columns.yml cannot be used: 'colums' is none of" in (pieces.problem or "")
+    assert "canonical/columns.yml cannot be used: 'table' is none of" in (pieces.problem or "")
 
 
 def test_text_that_is_no_table_is_read_as_before(tmp_path: Path) -> None:
