@@ -92,19 +92,21 @@ def test_the_notice_names_the_hours_that_can_still_run_again(older: str) -> None
 
 
 def test_rules_that_read_nothing_anew_ask_for_a_recompute_alone(older: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    execute(older, "update ops.run set counting_rules = 2")
-    monkeypatch.setattr(counting_rules, "VERSION", 3)
+    execute(older, f"update ops.run set counting_rules = {counting_rules.VERSION}")
+    rules = counting_rules.VERSION
+    monkeypatch.setattr(counting_rules, "VERSION", rules + 1)
     found = outdated(older)
-    assert found and (found.rules, conf_of(found.command)) == (2, {"recompute": "all"})
+    assert found and (found.rules, conf_of(found.command)) == (rules, {"recompute": "all"})
 
 
 def test_what_was_recomputed_is_of_the_rules_of_that_run(
     older: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_hours(older, tmp_path, window(2), recompute=journal.EVERYTHING)
-    monkeypatch.setattr(counting_rules, "VERSION", 3)
+    rules = counting_rules.VERSION
+    monkeypatch.setattr(counting_rules, "VERSION", rules + 1)
     found = outdated(older)
-    assert found and (found.rules, conf_of(found.command)) == (2, {"recompute": "all"})
+    assert found and (found.rules, conf_of(found.command)) == (rules, {"recompute": "all"})
 
 
 def test_a_warehouse_that_is_not_migrated_yet_is_one_of_rules_1(older: str) -> None:
@@ -157,7 +159,8 @@ def test_the_log_of_a_run_and_make_status_tell(
     told = next(record.message for record in caplog.records if "were counted by rules" in record.message)
     (until,) = rows(older, "select to_char(min(ended_at), 'YYYY-MM-DD HH24:MI') as at from ops.run")
     assert told.startswith(
-        f"Figures published before {until['at']} UTC were counted by rules 1, and rules 2 are in force: run `make airflow CMD="
+        f"Figures published before {until['at']} UTC were counted by rules 1, and rules {counting_rules.VERSION} are in force:"
+        " run `make airflow CMD="
     )
     assert re.search(r"\(takes about 1 minute\(s\)\)", told)
     # As if something had been started there once.

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sillage import settings, transform, warehouse
+from support.hours import rows
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -55,3 +56,22 @@ def test_swapped_columns_of_different_types_are_refused(project: Path, warehouse
     said = dbt(warehouse_url, "run", "--select", "stg_canonical__events")
     assert "enforced contract that failed" in said
     assert re.search(r"link_position \| TEXT \| INTEGER", said) and re.search(r"url \| INTEGER \| TEXT", said)
+
+
+def test_a_view_that_stands_as_its_model_has_it_is_left_and_another_is_made_anew(
+    project: Path, warehouse_url: str
+) -> None:
+    with warehouse.connect(warehouse_url) as connection, warehouse.transaction(connection) as cursor:
+        cursor.execute("select raw.ensure_source('canonical')")
+    made = []
+    for _ in range(2):
+        assert dbt(warehouse_url, "run", "--select", "stg_canonical__events").strip() == ""
+        made.append(rows(warehouse_url, "select 'work.stg_canonical__events'::regclass::oid as made")[0]["made"])
+    model = project / "models/staging/canonical/stg_canonical__events.sql"
+    replaced(
+        model, ("{{ staged_events('canonical', {", "{{ staged_events('canonical', {\n    'http_method': \"'HEAD'\",")
+    )
+    replaced(model, ("    'http_method': 'upper(' ~ json_text('payload', 'method') ~ ')',\n", ""))
+    assert dbt(warehouse_url, "run", "--select", "stg_canonical__events").strip() == ""
+    made.append(rows(warehouse_url, "select 'work.stg_canonical__events'::regclass::oid as made")[0]["made"])
+    assert made[0] == made[1] != made[2]

@@ -45,6 +45,7 @@ def test_an_older_store_holds_the_same_events_afterwards_and_runs_go_on(
     assert convert(url, zone)
     assert not convert(url, zone), "there is nothing left to convert"
     assert stored(url) == events
+    assert rows(url, "select count(*) as n from intermediate.int_events where kind_number is null") == [{"n": 0}]
     run_hours(url, zone, Window(START, END), force=True)
     assert {name: mart(url, name) for name in MARTS} == marts
     # A store that was converted has the indexes of one that was made so.

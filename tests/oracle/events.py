@@ -268,9 +268,30 @@ def _sendgrid(content: dict[str, Any], at: int, hour: datetime) -> Event | None:
 def _sendgrid_bounce(content: dict[str, Any]) -> tuple[str, str]:
     """What a bounce is, and its kind in SendGrid's words."""
     kind = (content.get("type") or "").strip().lower()
-    if kind == "bounce" or (not kind and not str(content.get("status") or "5").startswith("4")):
-        return "hard_bounce", "bounce"
-    return "soft_bounce", f"bounce/{kind}" if kind else "bounce"
+    name = f"bounce/{kind}" if kind not in ("", "bounce") else "bounce"
+    classified = (content.get("bounce_classification") or "").lower()
+    if kind not in ("", "bounce"):
+        return "soft_bounce", name
+    if classified == "invalid address":
+        return "hard_bounce", name
+    if classified not in ("", "unclassified"):
+        return "soft_bounce", name
+    is_hard = kind == "bounce" or _of_status(content.get("status")) != "soft_bounce"
+    return ("hard_bounce" if is_hard else "soft_bounce"), name
+
+
+def _of_status(*texts: str | None) -> str | None:
+    """What the first enhanced status or reply code in the first text with one says of a bounce."""
+    for text in map(str, filter(None, texts)):
+        enhanced = re.search(r"(?<![0-9.])([45])\.(\d{1,3})\.(\d{1,3})(?!\.?\d)", text)
+        reply = re.search(r"(?<![0-9.])([45]\d\d)(?![0-9.])", text)
+        if enhanced:
+            kind, subject, detail = enhanced.groups()
+            fault = {"0": True, "1": detail not in "78", "2": detail == "1", "4": detail in "14", "5": detail == "0"}
+            return "hard_bounce" if kind == "5" and fault.get(subject) else "soft_bounce"
+        if reply:
+            return "hard_bounce" if reply[1].startswith("5") and reply[1] != "552" else "soft_bounce"
+    return None
 
 
 def _ses(content: dict[str, Any], at: int, hour: datetime) -> Event | None:
@@ -311,7 +332,10 @@ def _ses_bounce(content: dict[str, Any]) -> str:
     told = [one for one in bounce.get("bouncedRecipients", []) if one.get("emailAddress") == content.get("recipient")]
     is_silent = not any(one.get("status") or one.get("diagnosticCode") for one in told)
     is_general = (bounce.get("bounceType"), bounce.get("bounceSubType")) == ("Transient", "General")
-    return "auto_reply" if is_general and is_silent else "soft_bounce"
+    if bounce.get("bounceType") == "Transient":
+        return "auto_reply" if is_general and is_silent else "soft_bounce"
+    said = [(one.get("status"), one.get("diagnosticCode")) for one in told]
+    return _of_status(*(text for one in said for text in one)) or "soft_bounce"
 
 
 def _leaves_a_list(subscription: dict[str, Any]) -> bool:

@@ -96,6 +96,13 @@ SES: dict[str, Case] = {
         for sub_kind in ("MailboxFull", "MessageTooLarge", "ContentRejected", "AttachmentRejected")
     },
     "undetermined": ([bounced("undetermined", 4, "Undetermined", "Undetermined")], {"soft_bounce_count": 1}),
+    **{
+        f"undetermined {status}": (
+            [bounced(f"undetermined {status}", 4, "Undetermined", "Undetermined", status=status)],
+            {f"{word}_bounce_count": 1},
+        )
+        for status, word in (("5.1.1", "hard"), ("5.7.1", "soft"), ("5.1.8", "soft"), ("5.4.4", "hard"))
+    },
     "complaint kept out": (
         [complaint("complaint kept out", 4, complaintSubType="OnAccountSuppressionList")],
         SENT_AND_LEFT_OUT,
@@ -182,7 +189,23 @@ SENDGRID: dict[str, Case] = {
             [sendgrid("bounce", 1, f"s-{status}", status=status, category=f"bounce with status {status}")],
             {f"{word}_bounce_count": 1},
         )
-        for status, word in (("5.1.1", "hard"), ("4.4.7", "soft"))
+        for status, word in (("5.1.1", "hard"), ("4.4.7", "soft"), ("5.7.1", "soft"), ("552", "soft"), ("550", "hard"))
+    },
+    **{
+        f"bounce classified as {classification}": (
+            [
+                sendgrid(
+                    "bounce",
+                    1,
+                    f"s-{classification}",
+                    type="bounce",
+                    bounce_classification=classification,
+                    category=f"bounce classified as {classification}",
+                )
+            ],
+            {f"{word}_bounce_count": 1},
+        )
+        for classification, word in (("Invalid Address", "hard"), ("Reputation", "soft"), ("Unclassified", "hard"))
     },
     "bounce without a word": (
         [sendgrid("bounce", 1, "s-none", category="bounce without a word")],

@@ -77,8 +77,9 @@ def _in_older_words(definition: str) -> str:
 
 
 def stored(url: str) -> list[dict[str, object]]:
-    """Every event of the store with its words, in an order that does not change."""
-    return rows(
+    """Every event of the store with its words, in an order that does not change; without the number of its kind, which may."""
+    found = rows(
         url,
         "select * from intermediate.int_events order by delivery_number, message_key, recipient_id, event_key, window_start",
     )
+    return [{name: value for name, value in row.items() if name not in ("kind_number", "is_rare")} for row in found]

@@ -101,7 +101,10 @@
         case
             when coalesce(event.url, cast(event.position as text), event.content_part, event.link_id) is not null
                 then {{ short_key_of(['event.url', 'cast(event.position as text)', 'event.content_part', 'event.link_id']) }}
-        end as place_key
+        end as place_key,
+        {#- Known once it is converted: the logs of the tabs, which ask for kinds, show it from then on. #}
+        cast(null as integer) as kind_number,
+        cast(null as boolean) as is_rare
     from (
         select
             {%- for name in _kept_columns() %}
@@ -118,7 +121,9 @@
 
 {# The columns of int_events that are in the former store as they are. #}
 {% macro _kept_columns() %}
-    {%- set made = ['event_id', 'place_key', 'message_key', 'event_key', 'user_agent_key', 'payload_order', 'copy_count'] -%}
+    {%- set made = [
+        'event_id', 'kind_number', 'is_rare', 'place_key', 'message_key', 'event_key', 'user_agent_key', 'payload_order', 'copy_count'
+    ] -%}
     {{ return(graph.nodes['model.sillage.int_events'].columns.keys() | reject('in', made) | list) }}
 {% endmacro %}
 

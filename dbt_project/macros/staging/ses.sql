@@ -1,24 +1,25 @@
 {# What Amazon SES's events mean beyond their type. Source: the developer guide, "Contents of event data". #}
 
 {#
-  A bounce. What SES did not send because the address is on a suppression list, or its owner has unsubscribed, was rejected.
-  "Undetermined" may be temporary: only what SES calls permanent counts as an address that does not exist. A general
-  transient bounce without the receiving server's word is how SES tells an automatic reply (out of office).
+  A bounce, by the tables of bounce_classes.sql: what SES did not send was rejected, and only what SES calls permanent counts as
+  an address that does not exist. "Undetermined" is what the receiving server says. A general transient bounce without that
+  server's word is how SES tells an automatic reply (out of office).
 #}
 {% macro ses_bounce_type(payload) -%}
-    case
-        when {{ json_text(payload, 'bounce.bounceSubType') }}
-            in ('Suppressed', 'OnAccountSuppressionList', 'OnTenantSuppressionList', 'UnsubscribedRecipient')
-            then 'rejected'
-        when {{ json_text(payload, 'bounce.bounceType') }} = 'Permanent' then 'hard_bounce'
-        when
-            {{ json_text(payload, 'bounce.bounceType') }} = 'Transient'
-            and {{ json_text(payload, 'bounce.bounceSubType') }} = 'General'
-            and {{ json_text(payload, '_sillage.status') }} is null
-            and {{ json_text(payload, '_sillage.diagnostic') }} is null
-            then 'auto_reply'
-        else 'soft_bounce'
-    end
+    coalesce(
+        {{ bounce_class('ses sub-type', json_text(payload, 'bounce.bounceSubType')) }},
+        case
+            when
+                {{ json_text(payload, 'bounce.bounceType') }} = 'Transient'
+                and {{ json_text(payload, 'bounce.bounceSubType') }} = 'General'
+                and {{ json_text(payload, '_sillage.status') }} is null
+                and {{ json_text(payload, '_sillage.diagnostic') }} is null
+                then 'auto_reply'
+        end,
+        {{ bounce_class('ses type', json_text(payload, 'bounce.bounceType')) }},
+        {{ bounce_of_status(json_text(payload, '_sillage.status')) }},
+        {{ bounce_of_status(json_text(payload, '_sillage.diagnostic')) }}, 'soft_bounce'
+    )
 {%- endmacro %}
 
 {# A complaint. On a suppression list nothing was sent and nobody complained; "not-spam" takes a mail out of the spam folder. #}

@@ -17,14 +17,16 @@
         when 'delivered' then 'delivered'
         when 'processed' then 'sent'
         when 'deferred' then 'deferred'
-        -- Only the type "bounce" is an address that does not exist: "blocked" is a refusal for now (the receiving server's
-        -- policy), "expired" the end of 72 hours of deferrals. Older events have no type, but the server's status.
+        -- "blocked" is a refusal for now (the receiving server's policy), "expired" the end of 72 hours of deferrals. A "bounce"
+        -- is by its classification; older events have none, and still older ones no type, but the server's status.
         when 'bounce'
             then case
-                when {{ bounce_type }} = 'bounce' then 'hard_bounce'
-                when {{ bounce_type }} is null and {{ json_text('payload', 'status') }} not like '4%' then 'hard_bounce'
-                when {{ bounce_type }} is null and {{ json_text('payload', 'status') }} is null then 'hard_bounce'
-                else 'soft_bounce'
+                when {{ bounce_type }} != 'bounce' then 'soft_bounce'
+                else coalesce(
+                    {{ bounce_class('sendgrid classification', 'lower(' ~ json_text('payload', 'bounce_classification') ~ ')') }},
+                    case when {{ bounce_type }} is null then {{ bounce_of_status(json_text('payload', 'status')) }} end,
+                    'hard_bounce'
+                )
             end
         when 'dropped' then 'rejected'
         when 'spamreport' then 'complaint'
