@@ -8,8 +8,9 @@ with events as {{ asked_anew() }} (
         *,
         {{ period_start('occurred_at', 5) }} as period_start,
         {{ is_human('verdict') }} as is_human
-    from {{ counted_events(['delivery_id', 'message_key', 'recipient_id', 'event_type', 'verdict', 'is_repeat', 'is_withheld', 'occurred_at']) }}
-        as weighted
+    from {{ counted_events([
+        'delivery_id', 'message_key', 'recipient_id', 'event_type', 'verdict', 'is_repeat', 'is_withheld', 'occurred_at'
+    ]) }} as weighted
     where not is_withheld and {{ is_tracking_event('event_type') }}
 
 ),

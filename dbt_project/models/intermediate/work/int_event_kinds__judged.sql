@@ -2,7 +2,7 @@
 -- events are a million, so a verdict is found for each of them and not for each event (macros/verdicts/verdict_rules.sql).
 with combinations as (
 
-    select
+    select distinct
         {{ combination_key() }} as combination_key,
         event.kind_key,
         pattern.is_repeat,
@@ -18,7 +18,6 @@ with combinations as (
             and {{ same_message('event', 'pattern') }}
             and event.event_key = pattern.event_key
     left join {{ ref('int_addresses__in_networks') }} as network on event.ip = network.ip
-    group by 1, 2, 3, 4, 5, 6, 7, 8
 
 ),
 
@@ -46,6 +45,12 @@ told as (
 
 ),
 
+network_verdicts as (
+
+    select combination_key, network_verdict as verdict from combinations
+
+),
+
 judged as (
 
     select
@@ -58,7 +63,7 @@ judged as (
         event.is_standing and coalesce(pattern.is_repeat, false) as is_repeat
     from combinations as pattern
     inner join told as event on pattern.kind_key = event.kind_key
-    cross join lateral (select pattern.network_verdict as verdict) as network
+    inner join network_verdicts as network on pattern.combination_key = network.combination_key
 
 )
 

@@ -1,7 +1,13 @@
 -- One row per kind of the touched events, with its number: the published one, or the next.
 {{ config(indexes=[['kind_number']], is_unique=true) }}
 
-with kinds as (
+with known as (
+
+    select kind_id, kind_number from {{ published('int_event_kinds') }}
+
+),
+
+kinds as (
 
     select distinct
         kind_id,
@@ -20,4 +26,4 @@ select
     ) as kind_number,
     known.kind_number is null as is_new
 from kinds
-left join (select kind_id, kind_number from {{ published('int_event_kinds') }}) as known on kinds.kind_id = known.kind_id
+left join known on kinds.kind_id = known.kind_id

@@ -48,14 +48,15 @@ named_messages as (
 
 ),
 
-{% set keys = ['delivery_number', 'message_key', 'recipient_id', 'event_key', 'arrived_hour'] %}
-{% set key_columns = 'event.' ~ keys | join(', event.') %}
+{% set key_columns = 'event.delivery_number, event.message_key, event.recipient_id, event.event_key, event.arrived_hour' %}
 concerned as (
 
     select {{ key_columns }}
     from catalog_changes
     inner join {{ published('int_event_store') }} as event
-        on event.message_key = {{ short_key_of(['catalog_changes.message_ref']) }} and event.message_ref = catalog_changes.message_ref
+        on
+            {{ short_key_of(['catalog_changes.message_ref']) }} = event.message_key
+            and catalog_changes.message_ref = event.message_ref
     where catalog_changes.entry_type = 'message' and not (event.is_delivery_named and event.is_recipient_named)
 
     union
@@ -98,8 +99,12 @@ stored as (
     select event.*
     from {{ published('int_event_store') }} as event
     inner join concerned
-        on {% for key in keys %}event.{{ key }} = concerned.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
-
+        on
+            event.delivery_number = concerned.delivery_number
+            and event.message_key = concerned.message_key
+            and event.recipient_id = concerned.recipient_id
+            and event.event_key = concerned.event_key
+            and event.arrived_hour = concerned.arrived_hour
     where event.arrived_hour not in {{ run_hour_numbers() }}
 
 ),
@@ -115,14 +120,15 @@ decoded as (
 recalled as (
 
     select
-        delivery_number as former_delivery_number,
-        message_key as former_message_key,
-        recipient_id as former_recipient_id,
-        {# Events of an older version have addresses in them. -#}
-        {% for column in event_reading_list() -%}
-        {{ without_addresses(column) ~ ' as ' ~ column if column in ('url', 'reason') else column }}
-        {{- ',' if not loop.last }}
-        {% endfor %}
+        decoded.delivery_number as former_delivery_number,
+        decoded.message_key as former_message_key,
+        decoded.recipient_id as former_recipient_id,
+        {% for column in event_reading_list() if column not in ['url', 'reason'] -%}
+        decoded.{{ column }},
+        {% endfor -%}
+        -- Events of an older version have addresses in them.
+        {{ without_addresses('decoded.url') }} as url,
+        {{ without_addresses('decoded.reason') }} as reason
     from decoded
 
 )
