@@ -30,6 +30,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "against_dlt.py": [],
     "against_peer.py": [],
     "window.py": [],
+    "store_size.py": [],
     "over_history.py": ["{history}"],
     "deliveries.py": [],
     "locks.py": [],
