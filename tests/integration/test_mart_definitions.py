@@ -180,9 +180,10 @@ def test_a_column_that_goes_is_refused_by_name_where_an_operators_view_reads_the
 
 
 def test_a_reader_that_hangs_on_a_view_to_be_replaced_does_not_make_the_others_queue_for_long(
-    landed: str, tmp_path: Path
+    landed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execute(landed, OLDER)
+    monkeypatch.setenv("SILLAGE_LOCK_PATIENCE", "10 seconds")
     with closing(psycopg2.connect(landed)) as hung, hung.cursor() as cursor:
         cursor.execute("select count(*) from marts.recipient_tracking")
         with pytest.raises(warehouse.WarehouseError, match="lock timeout"):

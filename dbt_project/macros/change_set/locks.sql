@@ -1,13 +1,13 @@
 {#
   As SQL: `statement`, which needs `relation` to itself, waited for in short turns. Who comes after a lock that is waited for
   waits with it: readers queue for two seconds at most, and go on between the turns, which lie further and further apart. What the
-  transaction has done before stays done. After 6 minutes an error names the sessions that stand in the way: a statement of a BI
-  tool ends after 5, a reader that hangs in a transaction after one (sillage/warehouse/roles.py).
+  transaction has done before stays done. After 6 minutes (tests set SILLAGE_LOCK_PATIENCE) an error names the sessions that stand in
+  the way: a statement of a BI tool ends after 5, a reader that hangs in a transaction after one (sillage/warehouse/roles.py).
 #}
 {% macro patiently(statement, relation) -%}
 do $patiently$
 declare
-    patience_ends timestamptz := clock_timestamp() + interval '6 minutes';
+    patience_ends timestamptz := clock_timestamp() + interval '{{ env_var("SILLAGE_LOCK_PATIENCE", "6 minutes") }}';
     pause_seconds double precision := 0.5;
     holders text;
 begin
@@ -23,7 +23,7 @@ begin
             where held.relation = to_regclass('{{ relation }}') and held.granted and held.pid <> pg_backend_pid();
         end;
         if clock_timestamp() > patience_ends then
-            raise exception 'lock timeout: {{ relation }} was not free for a moment in 6 minutes (%)', coalesce(holders, 'nobody keeps it now')
+            raise exception 'lock timeout: {{ relation }} was not free for a moment in {{ env_var("SILLAGE_LOCK_PATIENCE", "6 minutes") }} (%)', coalesce(holders, 'nobody keeps it now')
                 using errcode = 'lock_not_available';
         end if;
         perform pg_sleep(pause_seconds);
