@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sillage.sources import registry
 from support.canonical import EIGHT, event
 from support.hours import write_file
 
@@ -63,7 +64,7 @@ def test_a_file_is_told_record_by_record_and_nothing_is_left(place: Path) -> Non
 def test_a_source_or_a_file_that_is_not_there_is_a_sentence(place: Path) -> None:
     told = tried(place, "postcard", "events.jsonl")
     assert told.returncode == 1
-    assert "There is no source 'postcard': it is one of canonical, catalog, sendgrid, ses." in told.stderr
+    assert f"There is no source 'postcard': it is one of {', '.join(registry())}." in told.stderr
     told = tried(place, "canonical", str(place / "nowhere.jsonl"))
     assert told.returncode == 1
     assert "nowhere.jsonl is no file: name one as the provider delivered it" in told.stderr
