@@ -234,8 +234,7 @@ def main(folder: Path | None = None) -> int:
         kept.server.start()
         mark = place / "filled"
         if mark.exists():
-            warehouse.migrate(kept.url())  # it may be older than the code
-            transform.convert_event_store(kept.url())
+            transform.upgrade(kept.url())  # it may be older than the code
         else:
             admin(kept.server, "drop database if exists history with (force)")
             url = add_warehouse(kept.server, "history", kept.passwords)

@@ -253,8 +253,7 @@ def keep(folder: Path, events: int = EVENTS) -> Kept:
             f"{folder} holds a history of {mark.read_text()} events and not of {events}: name another folder."
         )
     else:
-        warehouse.migrate(kept.url())  # it may be older than the code
-        transform.convert_event_store(kept.url())
+        transform.upgrade(kept.url())  # it may be older than the code
     return kept
 
 

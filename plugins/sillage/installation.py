@@ -44,10 +44,7 @@ def prepare(chosen: Settings, admin_url: str) -> Iterator[str]:
     yield f"The roles {', '.join(roles.READERS)} are there" + (
         ", and tabs_reader has the password of the tabs' connection." if passwords else "; none was given a password."
     )
-    applied = warehouse.migrate(url)
-    roles.grant_readers(url)
-    if transform.convert_event_store(url):
-        yield "The event store has the form of this version."
+    applied = transform.upgrade(url)
     yield f"The warehouse {name} is migrated; new: {', '.join(applied) or 'nothing'}."
     yield f"The DAG is drawn from {transform.parse(url)}."
 

@@ -83,10 +83,6 @@ def prepare(settings: Settings, say: Say, *, metadata: str = "airflow", has_own_
         warehouse_url, metadata_url = _open_embedded(server, credentials, metadata, say)
     else:
         warehouse_url, metadata_url = _open_external(settings.warehouse_url, credentials, metadata)
-    applied = warehouse.migrate(warehouse_url)
-    roles.grant_readers(warehouse_url)
-    if applied:
-        say(f"Warehouse migrated: {', '.join(applied)}.")
     house = House(
         settings,
         credentials,
@@ -97,7 +93,8 @@ def prepare(settings: Settings, say: Say, *, metadata: str = "airflow", has_own_
     )
     # As the tasks have them: in this process dbt would put its log into the checkout.
     os.environ.update({name: value for name, value in house.environment.items() if name.startswith("DBT_")})
-    transform.convert_event_store(house.warehouse_url, say)
+    if applied := transform.upgrade(warehouse_url, say):
+        say(f"Warehouse migrated: {', '.join(applied)}.")
     _parse_dbt_project(house, say)
     _migrate_airflow(house, say)
     return house

@@ -2,7 +2,7 @@
 
 from . import capacity
 from .building import BUILD_STAGE, build, is_built, told
-from .conversion import convert_event_store
+from .conversion import convert_event_store, upgrade
 from .dbt import ManifestError, ModelError, invoke, last_ones, listed, parse, target_path, with_upstream
 from .publishing import PublishError, figures_of, publish
 
@@ -23,5 +23,6 @@ __all__ = [
     "publish",
     "target_path",
     "told",
+    "upgrade",
     "with_upstream",
 ]

@@ -1,4 +1,4 @@
-"""The event store of an older version, brought into the form of this one (dbt's macro convert_event_store)."""
+"""A warehouse brought to this version: its migrations, its readers' rights, and the form of an older event store."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import warehouse
 from ..runs import turn
+from ..warehouse import roles
 from .dbt import ModelError, invoke, target_path
 
 log = logging.getLogger(__name__)
@@ -21,10 +22,22 @@ IS_FORMER = """
 """
 
 
+def upgrade(url: str, say: Callable[[str], object] = log.info) -> list[str]:
+    """Bring the warehouse at `url` to this version; returns the names of the migrations that it had not seen.
+
+    Safe to start again. Raises WarehouseError, or ModelError where an older event store cannot be converted.
+    """
+    applied = warehouse.migrate(url)
+    roles.grant_readers(url)
+    convert_event_store(url, say)
+    return applied
+
+
 def convert_event_store(url: str, say: Callable[[str], object] = log.info) -> bool:
     """Convert what the warehouse at `url` has of an older event store, telling `say` of each part; False where there is none.
 
-    Goes on where it was broken off. A run that holds the turn loses it: it began under the older version, and is to be cleared.
+    By dbt's macro of that name. Goes on where it was broken off. A run that holds the turn loses it: it began under the older
+    version, and is to be cleared.
     Raises ModelError with dbt's words if it fails, WarehouseError if the connection breaks; both leave every event readable.
     """
     with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
