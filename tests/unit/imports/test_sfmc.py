@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import sys
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sillage import imports
+from sillage import __main__, imports
 
 HOUR = datetime(2026, 1, 15, 9, tzinfo=UTC)
 HEAD = "ClientID,SendID,SubscriberKey,EmailAddress,SubscriberID,ListID,EventDate,EventType"
@@ -115,3 +117,19 @@ def test_what_is_no_extract_is_told_in_one_sentence(tmp_path: Path, name: str, t
 def test_a_bucket_is_not_written_to(tmp_path: Path) -> None:
     with pytest.raises(imports.ImportFailure, match="is no folder of this machine"):
         imports.bring("sfmc", str(tmp_path), "s3://bucket/zone", HOUR)
+
+
+def test_the_command_brings_an_extract_into_the_landing_zone_and_says_how_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(origin: Path) -> int:
+        words = ["import", "sfmc", str(origin), "--landing", str(tmp_path / "landing"), "--hour", "2026-01-15T09"]
+        monkeypatch.setattr(sys, "argv", ["sillage", *words])
+        return __main__.main()
+
+    (tmp_path / "landing").mkdir()
+    assert told(extract(tmp_path)) == 0
+    assert re.search(r" 3 opens\n", capsys.readouterr().out)
+    assert list((tmp_path / "landing/canonical/2026-01-15/09").iterdir())
+    assert told(tmp_path / "nowhere.zip") == 1
+    assert "nowhere.zip" in capsys.readouterr().err
