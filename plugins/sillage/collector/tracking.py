@@ -100,7 +100,7 @@ class Tracking:
         if token is None:
             await self._page(scope, send, 404, "unknown")
             return
-        if token.is_expired(int(time.time() // 86_400)):
+        if _is_expired(token):
             self._metrics.count(TRACKED, kind="click", outcome="expired")
             if self._configuration.expired_url:
                 await self._redirect(send, self._configuration.expired_url, is_head=is_head)
@@ -114,7 +114,7 @@ class Tracking:
         # A broken picture would harm the sender, so the picture comes whatever the token is.
         token = self._read(tokens.OPEN, text.removesuffix(".gif"))
         if token is not None:
-            if token.is_expired(int(time.time() // 86_400)):
+            if _is_expired(token):
                 self._metrics.count(TRACKED, kind="open", outcome="expired")
             else:
                 await self._record("open", scope, token)
@@ -128,7 +128,7 @@ class Tracking:
         if token is None or html is None:
             await self._page(scope, send, 404, "unknown")
             return
-        if token.is_expired(int(time.time() // 86_400)):
+        if _is_expired(token):
             self._metrics.count(TRACKED, kind="mirror_page", outcome="expired")
             await self._page(scope, send, 410, "expired")
             return
@@ -278,6 +278,10 @@ class Tracking:
     async def _page(self, scope: http.Scope, send: http.Send, status: int, name: str) -> None:
         body = pages.page(name, http.header(scope, b"accept-language"))
         await http.answer(send, status, pages.HEADERS, body, is_head=scope["method"] == "HEAD")
+
+
+def _is_expired(token: Token) -> bool:
+    return token.is_expired(int(time.time() // 86_400))
 
 
 def _file_name(identity: str) -> str:

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def test_no_proof_is_401_with_a_challenge_and_a_wrong_one_401(collector: Collect
         sender.changed(genuine(sender)) if sender.is_signed else sender.make(sender.others, time.time(), sender.body)
     )
     if not sender.is_signed:
-        wrong.headers["authorization"] = "Basic c29tZWJvZHk6YW5vdGhlci1zZWNyZXQ="  # type: ignore[index]
+        wrong = replace(wrong, headers={**wrong.headers, "authorization": "Basic c29tZWJvZHk6YW5vdGhlci1zZWNyZXQ="})
     assert post(collector, sender, wrong).status == STATUSES["bad proof"]
     assert (
         collector.metric(f'sillage_collector_webhooks_total{{source="{sender.source}",answer="no_credentials"}}') >= 1

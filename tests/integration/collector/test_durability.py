@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +31,10 @@ LOGIN = {"Authorization": "Bearer a-long-token", "Content-Type": "application/js
 KILLS = 20 if ARE_WHOLE else 5
 
 
+# A request: method, path, body, headers; and the names of the events that it brings.
+Asked = tuple[str, str, bytes | None, dict[str, str], list[str]]
+
+
 @dataclass
 class Load:
     """Readers and a provider who ask without a pause; whom they were answered for, and what they were answered otherwise."""
@@ -45,7 +49,7 @@ class Load:
         self._repeat(lambda name: ("GET", self.house.link(click(name)), None, {}, [name]), 302)
 
     def post(self) -> None:
-        def ask(name: str) -> tuple[str, str, bytes, dict[str, str], list[str]]:
+        def ask(name: str) -> Asked:
             names = [f"{name}-{part}" for part in range(20)]
             return (
                 "POST",
@@ -57,8 +61,7 @@ class Load:
 
         self._repeat(ask, 200)
 
-    def _repeat(self, ask, status: int) -> None:  # type: ignore[no-untyped-def]
-        connection = None
+    def _repeat(self, ask: Callable[[str], Asked], status: int) -> None:
         while not self.over.is_set():
             method, path, body, headers, names = ask(f"r{next(self.numbers)}")
             # A connection of which the other side has closed an idle one tells nothing about the request: a new one each.
