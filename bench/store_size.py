@@ -9,6 +9,7 @@ Once with message ids of 14 characters, as SendGrid's are here, and once with 60
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 
 import machine
 from fresh_warehouse import fresh_warehouse
@@ -16,14 +17,19 @@ from sendgrid_records import HOUR, PEOPLE, write_records
 from stages import run_window
 
 from sillage import warehouse
+from sillage.upkeep import packing
 
 STORE_LIMIT = 220
 RAW_LIMIT = 150
-SIZES = """
+RAW = """
+    (select sum(pg_total_relation_size(inhrelid)) from pg_inherits
+     where inhparent in ('raw.sendgrid'::regclass, 'ops.raw_block'::regclass))::float
+"""
+SIZES = f"""
     select
         coalesce(sum(size) filter (where relname ~ '^int_(event_store|event_kinds|places|domains)'), 0)::float as store,
         coalesce(sum(size) filter (where relname ~ '^int_(recipients|addresses)'), 0)::float as people,
-        (select sum(pg_total_relation_size(inhrelid)) from pg_inherits where inhparent = 'raw.sendgrid'::regclass)::float as raw
+        {RAW} as raw
     from (
         select relname, pg_total_relation_size(oid) as size from pg_class
         where relnamespace = 'intermediate'::regnamespace and relkind = 'r'
@@ -31,15 +37,19 @@ SIZES = """
 """
 
 
-def sizes(count: int, id_length: int) -> tuple[float, float, float]:
-    """Bytes an event in the store, bytes a person beside it, and bytes a raw record, after a window of `count` events."""
+def sizes(count: int, id_length: int) -> tuple[float, float, float, float]:
+    """Bytes an event in the store, a person beside it, a raw record, and one that is packed, after a window of `count` events."""
     with fresh_warehouse() as (url, folder):
         write_records(folder / "zone", count, id_length=id_length)
         run_window(url, folder / "zone", HOUR)
         with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
             cursor.execute(SIZES)
             store, people, raw = cursor.fetchone() or (0.0, 0.0, 0.0)
-        return store / count, people / min(PEOPLE, count / 2), raw / count
+        packing.pack(url, HOUR.end + timedelta(days=1), late_hours=0)
+        with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
+            cursor.execute("select" + RAW)
+            (packed,) = cursor.fetchone() or (0.0,)
+        return store / count, people / min(PEOPLE, count / 2), raw / count, packed / count
 
 
 def main(count: int = 1_000_000) -> int:
@@ -47,11 +57,14 @@ def main(count: int = 1_000_000) -> int:
     print(f"{count} records; {machine.described()}", flush=True)
     is_within = True
     for length in (14, 60):
-        store, people, raw = sizes(count, length)
-        print(f"message ids of {length} characters: {people:.0f} B a person with her address")
+        store, people, raw, packed = sizes(count, length)
+        print(
+            f"message ids of {length} characters: {people:.0f} B a person with her address;"
+            f" a raw record {raw:.0f} B until its day is packed"
+        )
         for what, size, limit in (
             (f"an event, ids of {length}", store, STORE_LIMIT),
-            (f"a raw record, ids of {length}", raw, RAW_LIMIT),
+            (f"a packed raw record, ids of {length}", packed, RAW_LIMIT),
         ):
             mark = "" if size <= limit else "  over the limit"
             print(f"{what}: {size:.0f} B (limit {limit} B){mark}", flush=True)

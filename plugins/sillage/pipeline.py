@@ -20,7 +20,7 @@ from .landing import late_hours, user_agents
 from .privacy import hide_addresses
 from .runs import counting_rules, journal, turn
 from .transform import verdict_rules
-from .upkeep import erasure, retention
+from .upkeep import erasure, packing, retention
 from .window import Window, WindowError, label
 
 log = logging.getLogger(__name__)
@@ -282,6 +282,12 @@ def clean() -> None:
         rejected_days=chosen.rejected_days,
     )
     log.info("%s", f"{len(said)} partition(s) dropped." if said else "Nothing is older than its time.")
+
+
+def pack() -> None:
+    """Pack the records as received of days in which no run looks for late files any more (setting SILLAGE_LATE_HOURS)."""
+    said = packing.pack(warehouse_url(), datetime.now(UTC), late_hours=settings.load().late_hours)
+    log.info("%s", f"{len(said)} day(s) packed." if said else "No day's records are to be packed.")
 
 
 def erase(recipient_id: str | None, email: str | None) -> None:

@@ -13,13 +13,15 @@ ABOUT = """
 ### Purpose
 Drops what is older than its time: records as received (30 days), tracking logs (360), rejected records (90), by whole
 partitions. Statistics stay. The days are the settings SILLAGE_RAW_DAYS, SILLAGE_TRACKING_DAYS, SILLAGE_REJECTED_DAYS.
+Then packs the records as received of days that are over: a sixth of the bytes, unpacked when their hour is run again.
 
 ### Window
-None: what is too old on the day it runs. It waits until no run of `tracking` writes, and keeps the turn for seconds.
+None: what is too old on the day it runs. It waits until no run of `tracking` writes, and keeps the turn for seconds;
+for packing, once for every hour of records.
 
 ### If it fails
-Nothing was dropped. Airflow has already tried connection errors and a busy turn again; clear the run, or let the next
-day's do its work.
+Nothing was dropped, or hours that were not packed yet stay as they are. Airflow has already tried connection errors and a
+busy turn again; clear the run, or let the next day's do its work.
 
 ### Backfill
 None needed: one run drops everything that is too old.
@@ -30,7 +32,7 @@ The data engineers who run Sillage. More: docs/operations.md.
 
 with DAG(
     dag_id="cleanup",
-    description="Daily: drops raw records, tracking logs and rejected records that are older than their time.",
+    description="Daily: drops raw records, tracking logs and rejected records older than their time, packs raw records.",
     doc_md=ABOUT,
     schedule=CronDataIntervalTimetable("30 3 * * *", timezone="UTC"),
     start_date=datetime(2020, 1, 1, tzinfo=UTC),
@@ -45,4 +47,9 @@ with DAG(
         """Old partitions of raw, of the event store and of rejected records."""
         pipeline.clean()
 
-    drop_old()
+    @task
+    def pack_old() -> None:
+        """Records as received of days that are over, into blocks."""
+        pipeline.pack()
+
+    drop_old() >> pack_old()

@@ -117,6 +117,7 @@ def _settle(
             crowd = ledger.rejected_crowd(cursor, [hour], *limits)
             if crowd:
                 raise LandingError(crowd)
+    ledger.unpack(cursor, [*own, *late.taken()])
     journal.set_run_windows(cursor, run_id, window, late.taken())
     late.tell(cursor, run_id, report)
     return ledger.rejected_crowd(cursor, own, *limits)

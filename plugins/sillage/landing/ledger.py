@@ -95,6 +95,7 @@ def remove(cursor: Cursor, source: str, hour: datetime, paths: list[str]) -> Non
     """Take the files at `paths` back: their ledger entries, their rows and their rejected records."""
     if not paths:
         return
+    unpack(cursor, [hour])
     cursor.execute(
         "delete from ops.landed_file where source = %s and window_start = %s and path = any(%s) returning file_id",
         (source, hour, paths),
@@ -104,6 +105,11 @@ def remove(cursor: Cursor, source: str, hour: datetime, paths: list[str]) -> Non
         cursor.execute(
             sql.SQL("delete from {} where window_start = %s and file_id = any(%s)").format(table), (hour, file_ids)
         )
+
+
+def unpack(cursor: Cursor, hours: list[datetime]) -> None:
+    """Have all records of `hours` stand in raw again: those of older days are packed (sillage/upkeep/packing.py)."""
+    cursor.execute("select ops.unpack_hours(%s)", (hours,))
 
 
 def unpublished_late_files(cursor: Cursor, window: Window) -> list[tuple[datetime, str, str]]:

@@ -17,6 +17,7 @@ from psycopg2.extras import execute_values
 
 from .. import privacy
 from ..runs import turn
+from . import day_partitions
 
 # What a run reads the records of its hours with: the dbt model of that name.
 READING = "work.int_records__read"
@@ -101,6 +102,20 @@ def hours_of(cursor: Cursor, recipients: list[str]) -> list[datetime]:
     return [hour for (hour,) in cursor.fetchall()]
 
 
+def unpack(cursor: Cursor, recipients: list[str], addresses: Collection[str]) -> None:
+    """Have every record stand in raw that may name one of `recipients` or `addresses`: older ones are packed."""
+    cursor.execute(
+        "select ops.unpack_hours(array(select window_start from ops.raw_block where window_start = any(%(hours)s)"
+        " or records ~* any(%(patterns)s)"
+        " or exists (select from unnest(%(named)s) as wanted where position(wanted in records) > 0)))",
+        {
+            "hours": hours_of(cursor, recipients),
+            "patterns": _patterns(addresses),
+            "named": _as_written(recipients),
+        },
+    )
+
+
 def machines(cursor: Cursor, recipients: list[str], keys: Collection[str]) -> set[tuple[str | None, str | None]]:
     """IP and requester id of every record in raw that names one of `recipients`, or an address with one of `keys`."""
     condition = "email_key = any(%(wanted)s::uuid[]) or recipient_ref = any(%(recipients)s)"
@@ -110,10 +125,10 @@ def machines(cursor: Cursor, recipients: list[str], keys: Collection[str]) -> se
 
 def rewrite(cursor: Cursor, person: Person) -> int:
     """Take the person out of raw.*, and keep the identity of each event that is rewritten; returns how many records were."""
-    cursor.execute("select relname from pg_class where relnamespace = 'raw'::regnamespace and relkind = 'p' order by 1")
-    sources = [source for (source,) in cursor.fetchall()]
     named = _named(cursor, hours_of(cursor, person.recipients), person.keys)
-    changes = [change for source in sources for change in _changes(cursor, source, person, named)]
+    changes = [
+        change for source in day_partitions.sources(cursor) for change in _changes(cursor, source, person, named)
+    ]
     identities = _identities(cursor, {change.hour for change in changes}, [change.payload_hash for change in changes])
     kept: list[tuple[object, ...]] = []
     for change in changes:
@@ -140,7 +155,7 @@ def blank_rejected(cursor: Cursor, person: Person) -> int:
     cursor.execute(
         "select window_start, rejected_id, payload, detail from ops.rejected_record"
         " where encode(payload, 'escape') ~* any(%(patterns)s) or detail ~* any(%(patterns)s)",
-        {"patterns": _patterns(person)},
+        {"patterns": _patterns(person.addresses)},
     )
     theirs = [
         (hour, number)
@@ -185,8 +200,8 @@ def _changes(
             " or (window_start = any(%(hours)s) and jsonb_hash_extended(payload, 0) = any(%(hashes)s))"
         ).format(sql.Identifier(source)),
         {
-            "patterns": _patterns(person),
-            "named": [json.dumps(name, ensure_ascii=False) for name in person.recipients],
+            "patterns": _patterns(person.addresses),
+            "named": _as_written(person.recipients),
             "hours": hours,
             "hashes": hashes,
         },
@@ -207,10 +222,15 @@ def _without(literal: str, person: Person) -> str:
     return literal if cleaned == text else json.dumps(cleaned, ensure_ascii=False)
 
 
-def _patterns(person: Person) -> list[str]:
+def _as_written(names: list[str]) -> list[str]:
+    """Each name as a JSON text that is it."""
+    return [json.dumps(name, ensure_ascii=False) for name in names]
+
+
+def _patterns(addresses: Collection[str]) -> list[str]:
     """A regular expression for each address, which finds it however its signs are encoded."""
     found = []
-    for address in person.addresses:
+    for address in addresses:
         local = "".join(
             sign if re.match("[a-z0-9]", sign) else ".{1,12}" for sign in address.rpartition("@")[0].lower()
         )

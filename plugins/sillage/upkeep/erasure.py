@@ -117,6 +117,7 @@ def _find(cursor: Cursor, recipient_id: str | None, email: str | None) -> erased
         {"ids": recipients},
     )
     keys |= {key.replace("-", "") for (key,) in cursor.fetchall()}
+    erased_records.unpack(cursor, recipients, {*addresses, *given})
     cursor.execute(
         "select distinct ip, requester_id from intermediate.int_events where recipient_id = any(%s)", (recipients,)
     )

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from ..runs import journal, turn
+from . import day_partitions
+from .day_partitions import DAY
 
 log = logging.getLogger(__name__)
 
 EVENTS = ("intermediate", "int_event_store")
 # The hour of arrival of a row of the event store (dbt's macro hour_of).
 HOUR = "to_timestamp(arrived_hour::bigint * 3600)"
-DAY = timedelta(days=1)
 
 
 class RecomputeError(ValueError):
@@ -34,18 +35,16 @@ def clean(url: str, now: datetime, *, raw_days: int, tracking_days: int, rejecte
 
     def drop(cursor: Cursor) -> list[str]:
         said = []
-        cursor.execute(
-            "select relname from pg_class where relnamespace = 'raw'::regnamespace and relkind = 'p' order by 1"
-        )
-        for (source,) in cursor.fetchall():
-            for day, partition in _old_days(cursor, "raw", source, now - raw_days * DAY):
+        for source in day_partitions.sources(cursor):
+            for day, partition in day_partitions.before(cursor, "raw", source, now - raw_days * DAY):
                 cursor.execute(
                     "update ops.landed_file set is_dropped = true where source = %s and window_start >= %s and window_start < %s",
                     (source, day, day + DAY),
                 )
                 said.append(_drop(cursor, "raw", source, partition, day + DAY))
-        for day, partition in _old_days(cursor, "ops", "rejected_record", now - rejected_days * DAY):
-            said.append(_drop(cursor, "ops", "rejected_record", partition, day + DAY))
+        for table, days in (("raw_block", raw_days), ("rejected_record", rejected_days)):
+            for day, partition in day_partitions.before(cursor, "ops", table, now - days * DAY):
+                said.append(_drop(cursor, "ops", table, partition, day + DAY))
         return [*said, *_drop_old_events(cursor, now - tracking_days * DAY)]
 
     said = turn.hold_free(url, drop)
@@ -77,7 +76,7 @@ def assert_recomputable(cursor: Cursor, recompute: str | None) -> None:
 
 def _drop_old_events(cursor: Cursor, cutoff: datetime) -> Iterator[str]:
     """Drop every partition of the event store all of whose events happened and arrived before `cutoff`."""
-    for partition in _partitions(cursor, *EVENTS):
+    for partition in day_partitions.partitions(cursor, *EVENTS):
         name = sql.Identifier(EVENTS[0], partition)
         # The index on the hour first: most partitions are young, and need no look at every event.
         cursor.execute(
@@ -101,24 +100,6 @@ def _drop_old_events(cursor: Cursor, cutoff: datetime) -> Iterator[str]:
         )
         cursor.execute("insert into ops.expired_hour (window_start) select unnest(%s) on conflict do nothing", (hours,))
         yield _drop(cursor, *EVENTS, partition, newest)
-
-
-def _old_days(cursor: Cursor, schema: str, table: str, cutoff: datetime) -> list[tuple[datetime, str]]:
-    """The day partitions of a table that end before `cutoff`, oldest first, each with its day."""
-    days = [
-        (datetime.strptime(name.rpartition("_p")[2], "%Y%m%d").replace(tzinfo=UTC), name)
-        for name in _partitions(cursor, schema, table)
-    ]
-    return sorted(pair for pair in days if pair[0] + DAY <= cutoff)
-
-
-def _partitions(cursor: Cursor, schema: str, table: str) -> list[str]:
-    cursor.execute(
-        "select partition.relname from pg_inherits join pg_class as partition on partition.oid = pg_inherits.inhrelid"
-        " where pg_inherits.inhparent = to_regclass(%s) order by 1",
-        (f'"{schema}"."{table}"',),
-    )
-    return [name for (name,) in cursor.fetchall()]
 
 
 def _drop(cursor: Cursor, schema: str, table: str, partition: str, newest: datetime) -> str:
