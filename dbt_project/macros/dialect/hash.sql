@@ -94,7 +94,7 @@
 {% macro postgres__key_text(expression) -%}
     case
         when octet_length({{ expression }}) > 1000
-            then translate(left({{ expression }}, 200), chr(31), ' ') || '...' || md5({{ expression }})
-        else translate({{ expression }}, chr(31), ' ')
+            then replace(left({{ expression }}, 200), chr(31), ' ') || '...' || md5({{ expression }})
+        else replace({{ expression }}, chr(31), ' ')
     end
 {%- endmacro %}

@@ -8,7 +8,7 @@ with arrived as (
         email_key,
         {{ shortened_key('email_key') }} as address_key,
         min(email) as email
-    from {{ ref('int_events__arrived') }}
+    from {{ ref('int_records__counted') }}
     where email_key is not null
     group by email_key
 
@@ -20,4 +20,9 @@ select
     arrived.email,
     'add' as _change
 from arrived
-where not exists (select 1 from {{ this }} as known where known.address_key = arrived.address_key)
+where
+    not exists (
+        select 1 from {{ this }} as known
+        -- Another address of that key is added too, and fails the publication by the primary key.
+        where known.address_key = arrived.address_key and known.email_key = arrived.email_key
+    )

@@ -10,4 +10,13 @@ select
     used.link_id,
     'add' as _change
 from {{ ref('int_places__used') }} as used
-where not exists (select 1 from {{ this }} as known where known.place_key = used.place_key)
+where
+    not exists (
+        select 1 from {{ this }} as known
+        where
+            known.place_key = used.place_key
+            -- Another place of that key is added too, and fails the publication by the primary key.
+            {%- for column in place_columns() %}
+            and {{ is_same('known.' ~ column, 'used.' ~ column) }}
+            {%- endfor %}
+    )
