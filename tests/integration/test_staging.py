@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sillage import settings, transform, warehouse
+from sillage.sources import registry
 from support.hours import rows
 
 CHECKOUT = Path(__file__).parents[2]
@@ -75,3 +76,18 @@ def test_a_view_that_stands_as_its_model_has_it_is_left_and_another_is_made_anew
     assert dbt(warehouse_url, "run", "--select", "stg_canonical__events").strip() == ""
     made.append(rows(warehouse_url, "select 'work.stg_canonical__events'::regclass::oid as made")[0]["made"])
     assert made[0] == made[1] != made[2]
+
+
+def test_records_of_every_source_are_read_by_several_processes(warehouse_url: str) -> None:
+    """With a subquery among its columns Postgres computes all columns of a source in one process, whatever the cores."""
+    names = list(registry())
+    with warehouse.connect(warehouse_url) as connection, warehouse.transaction(connection) as cursor:
+        for name in names:
+            cursor.execute("select raw.ensure_source(%s)", (name,))
+    assert dbt(warehouse_url, "run", "--select", *(f"stg_{name}__events" for name in names if name != "catalog")) == ""
+    for name in names:
+        if name != "catalog":
+            plan = " ".join(
+                row["QUERY PLAN"] for row in rows(warehouse_url, f"explain select * from work.stg_{name}__events")
+            )
+            assert "SubPlan" not in plan, name

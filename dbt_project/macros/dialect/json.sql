@@ -40,20 +40,17 @@
 {% macro json_first_id(column, path) %}{{ return(adapter.dispatch('json_first_id', 'sillage')(column, path)) }}{% endmacro %}
 
 {% macro postgres__json_first_id(column, path) -%}
-    {%- set list = column ~ " #> '{" ~ path.split('.') | join(',') ~ "}'" -%}
+    {#- Strict: else an item that is a list would be looked into. "s": a line break is a sign as well. -#}
+    {%- set ids = 'strict $."' ~ path.split('.') | join('"."') ~ '"[*] ? (@.type() == "number"'
+        ~ ' || (@.type() == "string" && @ like_regex "[^ ]" flag "s"))' -%}
+    {%- set first = "jsonb_path_query_first(" ~ column ~ ", '" ~ ids ~ "', '{}', true)" -%}
+    {#- No subquery: with one among its columns Postgres reads records in one process alone. -#}
     case
-        when jsonb_typeof({{ list }}) = 'array'
-            then (
-                select
-                    case jsonb_typeof(item)
-                        when 'number' then trim_scale((item #>> '{}')::numeric)::text
-                        else trim(item #>> '{}')
-                    end
-                from jsonb_array_elements({{ list }}) with ordinality as items (item, place)
-                where jsonb_typeof(item) = 'number' or (jsonb_typeof(item) = 'string' and trim(item #>> '{}') != '')
-                order by place
-                limit 1
-            )
+        when jsonb_typeof({{ column }} #> '{ {{- path.split('.') | join(',') -}} }') = 'array'
+            then case jsonb_typeof({{ first }})
+                when 'number' then trim_scale(({{ first }} #>> '{}')::numeric)::text
+                else trim({{ first }} #>> '{}')
+            end
     end
 {%- endmacro %}
 

@@ -39,16 +39,12 @@
     (
         {{ json_boolean(payload, 'subscription.newTopicPreferences.unsubscribeAll', 'false') }}
         and not {{ json_boolean(payload, 'subscription.oldTopicPreferences.unsubscribeAll', 'false') }}
-        or exists (
-            select {{ _topics_left(payload, 'new') }}
-            except
-            select {{ _topics_left(payload, 'old') }}
-        )
+        or not {{ _topics_left(payload, 'new') }} <@ {{ _topics_left(payload, 'old') }}
     )
 {%- endmacro %}
 
 {% macro _topics_left(payload, side) -%}
-    jsonb_path_query(
+    jsonb_path_query_array(
         {{ payload }},
         '$.subscription.{{ side }}TopicPreferences.topicSubscriptionStatus[*] ? (@.subscriptionStatus == "OptOut").topicName'
     )
