@@ -42,6 +42,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "verdict_cost.py": [],
     "backfill.py": [],
     "collector.py": [],
+    "links.py": [],
 }
 FIGURE = re.compile(r"^(?P<figure>.*?\S)\s*\((?P<kind>limit|goal|beside):?\s*(?P<limit>.*)\)(?P<rest>.*)$")
 OVER = "over the limit"

@@ -8,9 +8,10 @@ token, so that a message made twice is the same message.
 from __future__ import annotations
 
 import base64
+import binascii
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, urlsplit
@@ -42,6 +43,7 @@ _LONG = 63
 # What a base64url text may end in, by its length modulo 4, where the bits that no byte takes are 0.
 _LAST = {0: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", 2: "AQgw", 3: "AEIMQUYcgkosw048"}
 _PLAIN, _DEFLATED = 0, 1
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 # What links of newsletters are made of, the commonest last, where deflate reaches it most cheaply. Never changed: tokens that
 # are out were made with it. A better one is another dictionary with another number.
 _DICTIONARY = (
@@ -127,6 +129,10 @@ class Keyring:
             raise TokenError("too_long", f"the token would have {len(text)} characters, the limit is {LENGTH_LIMIT}")
         return text
 
+    def mint(self, tokens: Iterable[Token]) -> Mint:
+        """What makes `tokens` for one recipient after another, by the newest key. Raises TokenError as `make` does."""
+        return Mint(self._ciphers[self._newest], self._newest, tokens)
+
     def read(self, kind: str, text: str) -> Token:
         """What `text` stands for, where it is a token of this kind. Raises TokenError with the reason to count."""
         if len(text) > LENGTH_LIMIT:
@@ -143,6 +149,40 @@ class Keyring:
                 raise TokenError("wrong_kind", "a token of another kind")
             raise TokenError("forged", "not made with the key that it names")
         return _unpacked(kind, fields)
+
+
+class Mint:
+    """Tokens that differ from one recipient to the next in message and recipient alone, as those of a message's links do.
+
+    It makes what `Keyring.make` makes, without packing again what stays the same.
+    """
+
+    def __init__(self, cipher: AESSIV, letter: str, tokens: Iterable[Token]) -> None:
+        self._encrypt = cipher.encrypt
+        self._letter = letter
+        self._blanks = [
+            (_packed_head(token), not token.is_anonymous, _packed_tail(token), [token.kind.encode()])
+            for token in tokens
+        ]
+        self._longest = max((len(head) + len(tail) for head, _, tail, _ in self._blanks), default=0)
+
+    def strike(self, message: str, recipient: str) -> Sequence[str]:
+        """The texts of all its tokens, in their order, for `recipient` and their `message`. Raises TokenError."""
+        if not self._blanks:
+            return ()
+        ids = _packed_id(message) + _packed_id(recipient)
+        # Each byte is more than a letter, and the rest is 16 bytes of authentication and the key's letter.
+        if (length := -(-(self._longest + len(ids) + 16) * 4 // 3) + 1) > LENGTH_LIMIT:
+            raise TokenError("too_long", f"the token would have {length} characters, the limit is {LENGTH_LIMIT}")
+        encrypt, to_base64 = self._encrypt, binascii.b2a_base64
+        lines = b"".join(
+            [
+                to_base64(encrypt(head + (ids if is_named else _NO_IDS) + tail, kind))
+                for head, is_named, tail, kind in self._blanks
+            ]
+        )
+        text = lines.translate(_URL_SAFE, b"=").decode("ascii")
+        return text.replace("\n", f"{self._letter}\n").split("\n")[:-1]
 
 
 def new_key(letter: str) -> str:
@@ -196,6 +236,11 @@ def _decoded(text: str) -> bytes:
 
 
 def _packed(token: Token) -> bytes:
+    return _packed_head(token) + _packed_id(token.message) + _packed_id(token.recipient) + _packed_tail(token)
+
+
+def _packed_head(token: Token) -> bytes:
+    """All that stands before message and recipient."""
     if token.kind not in KINDS:
         raise TokenError("wrong_kind", f"there is no kind {token.kind!r}")
     if token.part not in _PARTS or not 0 <= token.position < 1 << 28 or not 0 <= token.expires_on < 1 << 16:
@@ -206,9 +251,12 @@ def _packed(token: Token) -> bytes:
         raise TokenError("bad_field", "an opt-out and a consent must work for ever")
     flags = _ANONYMOUS * token.is_anonymous | _UNRECORDED * (not token.is_recorded)
     flags |= _PARTS.index(token.part) << _PART_SHIFT
-    ids = b"".join(_packed_id(value) for value in (token.delivery, token.message, token.recipient))
-    head = bytes((flags,)) + token.expires_on.to_bytes(2, "big") + _varint(token.position)
-    return head + ids + (_packed_destination(token.destination) if token.kind == CLICK else b"")
+    return bytes((flags,)) + token.expires_on.to_bytes(2, "big") + _varint(token.position) + _packed_id(token.delivery)
+
+
+def _packed_tail(token: Token) -> bytes:
+    """All that stands behind message and recipient."""
+    return _packed_destination(token.destination) if token.kind == CLICK else b""
 
 
 def _unpacked(kind: str, fields: bytes) -> Token:
@@ -250,6 +298,9 @@ def _packed_id(value: str) -> bytes:
     if len(content) < _LONG:
         return bytes((form << 6 | len(content),)) + content
     return bytes((form << 6 | _LONG,)) + _varint(len(content)) + content
+
+
+_NO_IDS = _packed_id("") * 2
 
 
 def _unpacked_id(fields: bytes, at: int) -> tuple[str, int]:

@@ -195,3 +195,27 @@ def test_ids_and_destination_cannot_be_read_from_the_text() -> None:
 )
 def test_a_location_is_ascii_and_changes_nothing_that_is(url: str, header: str) -> None:
     assert location(url) == header
+
+
+def test_a_mint_makes_what_the_keyring_makes_one_by_one() -> None:
+    blanks = [
+        replace(CLICKED, message="", recipient=""),
+        Token(OPEN, "winter-2026", part="html"),
+        Token(CLICK, "winter-2026", position=2, is_anonymous=True, destination=DESTINATIONS[1]),
+        Token(OPT_OUT, "winter-2026"),
+    ]
+    mint = KEYS.mint(blanks)
+    for message, recipient in (("m-1", "4711"), ("", "ada@example.com"), ("<1@mail.example.com>", "é" * 100)):
+        wanted = [
+            KEYS.make(blank if blank.is_anonymous else replace(blank, message=message, recipient=recipient))
+            for blank in blanks
+        ]
+        assert list(mint.strike(message, recipient)) == wanted
+
+
+def test_a_mint_refuses_what_the_keyring_refuses() -> None:
+    with pytest.raises(TokenError, match="absolute"):
+        KEYS.mint([Token(CLICK, "d", destination="mailto:ada@example.com")])
+    with pytest.raises(TokenError, match="limit is 1900"):
+        KEYS.mint([CLICKED]).strike("m" * 900, "r" * 900)
+    assert list(KEYS.mint([]).strike("m", "r")) == []
