@@ -15,6 +15,8 @@ from . import __version__, imports, installation
 from . import settings as settings_module
 from .airflow_settings import UnusableConnectionError
 from .collector import configuration as collector_configuration
+from .links import command as links_command
+from .links.messages import LinkError
 from .quickstart import demonstration, environment, preparation, processes, runs, state, statistics, supervisor, trial
 from .quickstart.airflow_api import ApiError, NoAnswerError
 from .quickstart.credentials import UI_USER
@@ -42,6 +44,7 @@ EXPECTED = (
     runs.RunError,
     trial.TrialError,
     imports.ImportFailure,
+    LinkError,
 )
 INTERRUPTED = 130
 NOTHING_STARTED = "Nothing was ever started here: `make up` starts everything."
@@ -99,6 +102,8 @@ def _add_arguments(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument(
             "words", nargs=argparse.REMAINDER, help="serve (default), admit, consent, mode, rotate-keys, drain"
         )
+    if name == "links":
+        links_command.add_arguments(command)
     if name == "airflow":
         command.add_argument("words", nargs=argparse.REMAINDER, help="a command of Airflow's, like `dags list`")
 
@@ -267,6 +272,17 @@ def collector(_: Settings, arguments: argparse.Namespace) -> int:
     return run_collector(arguments.words)
 
 
+def links(_: Settings, arguments: argparse.Namespace) -> int:
+    """Put tracked links into a message (docs/links.md), or show what would become of its links."""
+    told, now = collector_configuration.load(), datetime.now(UTC)
+    around = links_command.Surroundings(
+        told.keys_file, told.public_url, told.landing, int(now.timestamp() // 86_400), f"{now:%Y-%m-%d/%H}"
+    )
+    for line in links_command.run(arguments, around):
+        print(shown(line), file=sys.stderr if line.startswith("Warning:") else sys.stdout)
+    return 0
+
+
 def demo_data(chosen: Settings, _: argparse.Namespace) -> int:
     """Make the demo's landing zone where it is not there yet."""
     if has_own_landing(chosen):
@@ -291,6 +307,7 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "airflow": airflow,
     "init": init,
     "collector": collector,
+    "links": links,
     "demo-data": demo_data,
 }
 

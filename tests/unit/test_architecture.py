@@ -53,6 +53,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "__main__": {
         "collector",
+        "links",
         "quickstart",
         "installation",
         "imports",

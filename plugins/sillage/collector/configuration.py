@@ -48,6 +48,7 @@ class Configuration:
     proxies: tuple[Network, ...] = ()
     withdrawn_mode: str = "off"
     expired_url: str = ""
+    public_url: str = "http://127.0.0.1:8090"  # where readers find it, by which links lead to it
     hand_on: HandOn = field(default_factory=HandOn)
 
     @property
@@ -73,11 +74,12 @@ def load(environment: Mapping[str, str] | None = None) -> Configuration:
     mode = consent.get("withdrawn", "off")
     if mode not in ("off", "anonymous"):
         raise SettingError(f'{file}: consent.withdrawn is {mode!r}: write "off" or "anonymous".')
+    port = whole_number("SILLAGE_COLLECTOR_PORT", given.get("SILLAGE_COLLECTOR_PORT"), 8090, 1, 65535)
     return Configuration(
         home=home,
         landing=given.get("SILLAGE_LANDING") or str(home_folder(given) / "landing"),
         host=given.get("SILLAGE_COLLECTOR_HOST") or "127.0.0.1",
-        port=whole_number("SILLAGE_COLLECTOR_PORT", given.get("SILLAGE_COLLECTOR_PORT"), 8090, 1, 65535),
+        port=port,
         workers=whole_number("SILLAGE_COLLECTOR_WORKERS", given.get("SILLAGE_COLLECTOR_WORKERS"), 1, 1, 64),
         close_seconds=whole_number(
             "SILLAGE_COLLECTOR_CLOSE_SECONDS", given.get("SILLAGE_COLLECTOR_CLOSE_SECONDS"), 60, 1, 3600
@@ -88,6 +90,7 @@ def load(environment: Mapping[str, str] | None = None) -> Configuration:
         proxies=_networks(told.get("proxies", []), file),
         withdrawn_mode=str(mode),
         expired_url=_url(pages, "expired", file),
+        public_url=given.get("SILLAGE_COLLECTOR_URL") or f"http://127.0.0.1:{port}",
         hand_on=HandOn(_url(hand_on, "url", file), _secret(str(hand_on.get("secret", "")), file)),
     )
 

@@ -6,10 +6,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs
 
-from sillage.links import tokens
+from sillage.links import mirror, tokens
 from sillage.links.tokens import Keyring, Token, TokenError
 
 from . import events, http, pages
@@ -259,9 +258,8 @@ class Tracking:
         folder = self._configuration.home / "mirror"
         for parts in ((token.delivery, token.message), (token.delivery, token.recipient), (token.delivery,)):
             if all(parts):
-                path = folder.joinpath(*(_file_name(part) for part in parts))
                 try:
-                    with Path(f"{path}.html").open("rb") as stream:
+                    with (folder / mirror.file_of(*parts)).open("rb") as stream:
                         return stream.read(MIRROR_LIMIT)
                 except OSError:
                     continue
@@ -282,9 +280,3 @@ class Tracking:
 
 def _is_expired(token: Token) -> bool:
     return token.is_expired(int(time.time() // 86_400))
-
-
-def _file_name(identity: str) -> str:
-    """A name for a file that no id can lead out of its folder."""
-    name = quote(identity, safe="")
-    return f"%2E{name[1:]}" if name.startswith(".") else name
