@@ -8,12 +8,12 @@ DBT := DBT_PROFILES_DIR=dbt_project DBT_PROJECT_DIR=dbt_project DBT_SEND_ANONYMO
 # What a shell holds for other Pythons.
 unexport PYTHONHOME PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS
 
-.PHONY: help up down status logs psql run try airflow demo-data test bench lint screenshots format pins
+.PHONY: help up down status logs psql run try test-tracking airflow demo-data test bench lint screenshots format pins
 # The commands share one home and one virtual environment.
 .NOTPARALLEL:
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: .venv/.runtime ## start everything; the first time with demo data, and show the delivery statistics
 	@$(SILLAGE) up
@@ -37,6 +37,11 @@ run: .venv/.runtime ## one window through the DAG: make run START=2026-01-01T00 
 try: .venv/.runtime ## what one file of a source comes to: make try SOURCE=sendgrid FILE=events.json
 	@test -n "$(SOURCE)" -a -n "$(FILE)" || { echo "Say which file, and whose: make try SOURCE=sendgrid FILE=events.json"; exit 2; }
 	@$(SILLAGE) try "$(SOURCE)" "$(FILE)"
+
+# The server's password stays out of the list of processes.
+test-tracking: export SMTP := $(SMTP)
+test-tracking: .venv/.dev ## send a mail, open and click it in a real browser, follow it to the tabs (TO=me@example.org SMTP=smtp://...: a real inbox)
+	@$(SILLAGE) test-tracking $(if $(TO),--to "$(TO)") $(if $(FROM),--sender "$(FROM)")
 
 airflow: .venv/.runtime ## Airflow's own command line: make airflow CMD="dags list-runs tracking"
 	@$(SILLAGE) airflow $(CMD)

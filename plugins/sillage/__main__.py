@@ -17,6 +17,8 @@ from .airflow_settings import UnusableConnectionError
 from .collector import configuration as collector_configuration
 from .links import command as links_command
 from .links.messages import LinkError
+from .proof import command as proof
+from .proof.steps import ProofError
 from .quickstart import demonstration, environment, preparation, processes, runs, state, statistics, supervisor, trial
 from .quickstart.airflow_api import ApiError, NoAnswerError
 from .quickstart.credentials import UI_USER
@@ -45,6 +47,7 @@ EXPECTED = (
     trial.TrialError,
     imports.ImportFailure,
     LinkError,
+    ProofError,
 )
 INTERRUPTED = 130
 NOTHING_STARTED = "Nothing was ever started here: `make up` starts everything."
@@ -102,6 +105,11 @@ def _add_arguments(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument(
             "words", nargs=argparse.REMAINDER, help="serve (default), admit, consent, mode, rotate-keys, drain"
         )
+    if name == "test-tracking":
+        command.add_argument("--to", help="a real inbox to send to (default: TO); without one everything happens here")
+        command.add_argument("--smtp", help="smtp://user:password@host:587, or smtps:// (default: SMTP)")
+        command.add_argument("--sender", help="the sender's address (default: the inbox itself)")
+        command.add_argument("--minutes", type=float, default=30, help="how long to wait for you to read (default: 30)")
     if name == "links":
         links_command.add_arguments(command)
     if name == "airflow":
@@ -283,6 +291,20 @@ def links(_: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def test_tracking(_: Settings, arguments: argparse.Namespace) -> int:
+    """Send a mail, open it, click, unsubscribe, and follow it to its rows in the tabs: here, or with a real inbox."""
+    to, server = arguments.to or os.environ.get("TO"), arguments.smtp or os.environ.get("SMTP")
+    if not to:
+        print(f"\n{proof.here(say)}")
+        return 0
+    if not server:
+        raise ProofError("A mail to a real inbox needs a server: SMTP=smtp://user:password@host:587.")
+    told = collector_configuration.load()
+    around = proof.Around(told.home, told.public_url, told.landing)
+    print(f"\n{proof.there(to, server, arguments.sender, around, arguments.minutes, say)}")
+    return 0
+
+
 def demo_data(chosen: Settings, _: argparse.Namespace) -> int:
     """Make the demo's landing zone where it is not there yet."""
     if has_own_landing(chosen):
@@ -308,6 +330,7 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "init": init,
     "collector": collector,
     "links": links,
+    "test-tracking": test_tracking,
     "demo-data": demo_data,
 }
 

@@ -51,9 +51,11 @@ ARROWS: dict[str, set[str]] = {
         "settings",
         "window",
     },
+    "proof": {"links", "quickstart", "tabs", "window"},
     "__main__": {
         "collector",
         "links",
+        "proof",
         "quickstart",
         "installation",
         "imports",

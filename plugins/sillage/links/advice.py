@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from . import html_part
 from .addresses import host_of
 from .html_part import Link
 
@@ -18,8 +17,8 @@ SIZE_LIMIT = 102_000
 LINK_LIMIT = 250
 
 
-def warnings(message: Instrumented, html: str, pixel: str) -> Iterator[str]:
-    """Sentences; those about a link name it. `html` is the HTML part as somebody gets it, with the URL `pixel` if there is one."""
+def warnings(message: Instrumented, html: str, *, is_pixel_lost: bool) -> Iterator[str]:
+    """Sentences; those about a link name it. `html` is the HTML part as somebody gets it."""
     for tracked in message.links:
         if tracked.treatment.problem:
             yield f"{tracked.name}: {tracked.treatment.problem}."
@@ -34,10 +33,10 @@ def warnings(message: Instrumented, html: str, pixel: str) -> Iterator[str]:
             )
         elif not _has_words(tracked.link):
             yield f"{tracked.name} has neither text nor the alt text of a picture: readers of screens cannot tell it."
-    yield from _of_the_whole(message, html, pixel)
+    yield from _of_the_whole(message, html, is_pixel_lost=is_pixel_lost)
 
 
-def _of_the_whole(message: Instrumented, html: str, pixel: str) -> Iterator[str]:
+def _of_the_whole(message: Instrumented, html: str, *, is_pixel_lost: bool) -> Iterator[str]:
     count = sum(tracked.is_tracked for tracked in message.links)
     if count > LINK_LIMIT:
         last = [tracked for tracked in message.links if tracked.is_tracked][LINK_LIMIT]
@@ -53,8 +52,8 @@ def _of_the_whole(message: Instrumented, html: str, pixel: str) -> Iterator[str]
             f"The HTML part has {size:,} bytes with its links: Gmail cuts it after {SIZE_LIMIT:,}, and the pixel with it;"
             " shorten it."
         )
-    if pixel and not html_part.asks_for(html, pixel):
-        yield "Nobody will see the pixel: the HTML part ends within a comment, a title or the like; close it before its end."
+    if is_pixel_lost and message.delivery.tracks_opens:
+        yield "There is no pixel: the HTML part ends within a tag, a comment, a title or the like; close it before its end."
 
 
 def _has_words(link: Link) -> bool:

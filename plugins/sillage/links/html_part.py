@@ -16,6 +16,7 @@ import turbohtml
 _VALUE = re.compile(r"[^=]*=[ \t\n\f\r]*([\"']?)")
 _CONDITION = re.compile(r"<!--(\[if[^\]]*\]>)", re.IGNORECASE)
 _TEXT_LIMIT = 120
+_PROBE = "sillage:pixel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The links of a part as they stand, its `<base href>`, and the place for a pixel."""
+    """The links of a part as they stand, its `<base href>`, and the place for a pixel, None where nobody would ask for it."""
 
     links: tuple[Link, ...]
     base: str = ""
-    end_of_body: int = 0
+    end_of_body: int | None = None
 
 
 def read(source: str) -> Part:
@@ -68,16 +69,12 @@ def read(source: str) -> Part:
         )
         for position, link in enumerate(found, 1)
     ]
-    end_of_body = places.original(_end_of_body(text, places))
+    end_of_body = _end_of_body(text, places)
     return Part(
-        tuple(sorted(links, key=lambda link: link.start)), _given(base.attrs.get("href")) if base else "", end_of_body
+        tuple(sorted(links, key=lambda link: link.start)),
+        _given(base.attrs.get("href")) if base else "",
+        None if end_of_body is None else places.original(end_of_body),
     )
-
-
-def asks_for(source: str, picture: str) -> bool:
-    """Whether whoever shows `source` asks for the URL `picture`, which a comment or a title without end would swallow."""
-    document = turbohtml.parse(source, positions=False)
-    return any(element.attrs.get("src") == picture for element in document.find_all(["img", "amp-img"]))
 
 
 class _Places:
@@ -147,16 +144,19 @@ def _conditional_comments(document: turbohtml.Document, text: str, places: _Plac
             yield start + condition.end(), start + len("<!--") + end
 
 
-def _end_of_body(text: str, places: _Places) -> int:
-    """Before the last `</body>`, else before the last `</html>`, else at the end."""
-    if not re.search(r"</(?:body|html)", text, re.IGNORECASE):
-        return len(text)
-    ends = {
-        token.tag: places.of_token(token)
-        for token in turbohtml.tokenize(text)
-        if token.type is turbohtml.TokenType.END_TAG and token.tag in ("body", "html")
-    }
-    return ends.get("body", ends.get("html", len(text)))
+def _end_of_body(text: str, places: _Places) -> int | None:
+    """Before the last `</body>`, else before the last `</html>`, else at the end if what stands there is seen."""
+    if re.search(r"</(?:body|html)", text, re.IGNORECASE):
+        ends = {
+            token.tag: places.of_token(token)
+            for token in turbohtml.tokenize(text)
+            if token.type is turbohtml.TokenType.END_TAG and token.tag in ("body", "html")
+        }
+        if end := ends.get("body", ends.get("html")):
+            return end
+    # A tag, comment or title without end swallows what follows; in a tag it would even become a part of its address.
+    document = turbohtml.parse(f'{text}<img src="{_PROBE}">', positions=False)
+    return len(text) if document.find("img", src=_PROBE) else None
 
 
 def _given(value: str | list[str] | None) -> str:

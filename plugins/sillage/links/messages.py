@@ -170,7 +170,7 @@ class Instrumented:
         collector: Collector,
         sources: Mapping[str, str],
         links: tuple[TrackedLink, ...],
-        ends: Mapping[str, int],
+        ends: Mapping[str, int | None],
     ) -> None:
         self.delivery = delivery
         self.collector = collector
@@ -183,7 +183,7 @@ class Instrumented:
     def warnings(self) -> tuple[str, ...]:
         """What the sender should look at, a sentence each, which names the link."""
         html = self.message(Recipient("0" * 16, "0" * 16)).html
-        return tuple(advice.warnings(self, html, self._pixel_of(html)))
+        return tuple(advice.warnings(self, html, is_pixel_lost=self._ends.get("html", 0) is None))
 
     @cached_property
     def entries(self) -> tuple[dict[str, object], ...]:
@@ -223,16 +223,12 @@ class Instrumented:
                 # https+notrack: is an address only without the mark.
                 slots.append(Slot(tracked.part, at.start(), at.end()))
         for part, (before, behind) in PIXELS.items():
-            if part in self._ends and self.delivery.tracks_opens and is_open and mode != OFF:
-                made, end = replace(token, kind=OPEN, part=part), self._ends[part]
+            end = self._ends.get(part)
+            if end is not None and self.delivery.tracks_opens and is_open and mode != OFF:
+                made = replace(token, kind=OPEN, part=part)
                 slots.append(Slot(part, end, end, in_mode(made, mode), f"sillage_{_prefix(part)}pixel", before, behind))
         opt_out = in_mode(replace(token, kind=OPT_OUT), mode)
         return [*slots, Slot("", 0, 0, opt_out, "sillage_unsubscribe")]
-
-    def _pixel_of(self, html: str) -> str:
-        before, _ = PIXELS["html"]
-        _, found, rest = html.rpartition(before + self.collector.link(OPEN))
-        return self.collector.link(OPEN) + rest.partition('"')[0] if found else ""
 
     def _draft(self, mode: str, *, is_open: bool) -> _Draft:
         draft = self._drafts.get((mode, is_open))

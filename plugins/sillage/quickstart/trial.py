@@ -48,29 +48,37 @@ def run(source: str, file: Path) -> str:
         raise TrialError(f"There is no source {source!r}: it is one of {', '.join(registry())}.")
     if not file.is_file():
         raise TrialError(f"{file} is no file: name one as the provider delivered it, compressed or not.")
-    # What warns speaks for itself; what merely informs would hide it.
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    with _warehouse() as (url, folder):
+    with throwaway_warehouse() as (url, folder):
         place = folder / "zone" / source / f"{hour:%Y-%m-%d}" / f"{hour:%H}"
         place.mkdir(parents=True)
         shutil.copy(file, place)
         if (columns := file.with_name(landing.COLUMNS)).is_file():
             shutil.copy(columns, place)
-        os.environ.update(
-            {
-                "SILLAGE_WAREHOUSE_URL": url,
-                "SILLAGE_LANDING": str(folder / "zone"),
-                "SILLAGE_HOME": str(folder),
-                "DBT_TARGET_PATH": str(folder / "dbt"),
-            }
-        )
         say(f"{file.name} is landed, checked, built and published as a file of {source}.")
-        try:
-            counts = pipeline.run(pipeline.Run("trial", Window(hour, hour + HOUR)))
-        except FAILURES as error:
-            raise TrialError(f"The run stopped, and so would one of the workflow: {error}") from None
+        counts = published(url, folder, folder / "zone", Window(hour, hour + HOUR))
         return "\n\n".join(_told(url, counts))
+
+
+def published(url: str, folder: Path, zone: Path, window: Window) -> dict[str, int]:
+    """Take `window` of the landing zone `zone` through the workflow into the warehouse at `url`; returns its counts.
+
+    Takes this process's environment over. Raises TrialError where a run of the workflow would stop.
+    """
+    # What warns speaks for itself; what merely informs would hide it.
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    os.environ.update(
+        {
+            "SILLAGE_WAREHOUSE_URL": url,
+            "SILLAGE_LANDING": str(zone),
+            "SILLAGE_HOME": str(folder),
+            "DBT_TARGET_PATH": str(folder / "dbt"),
+        }
+    )
+    try:
+        return pipeline.run(pipeline.Run("trial", window))
+    except FAILURES as error:
+        raise TrialError(f"The run stopped, and so would one of the workflow: {error}") from None
 
 
 def _told(url: str, counts: dict[str, int]) -> Iterator[str]:
@@ -96,8 +104,8 @@ def _told(url: str, counts: dict[str, int]) -> Iterator[str]:
 
 
 @contextmanager
-def _warehouse() -> Iterator[tuple[str, Path]]:
-    """The URL of a new, migrated warehouse on a server of its own, and its folder; both are gone afterwards."""
+def throwaway_warehouse() -> Iterator[tuple[str, Path]]:
+    """The URL of a new, migrated warehouse on a server of its own, and a folder; both are gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="sillage-trial-"))
     # Started by root, the server runs as another user, who passes through.
     folder.chmod(0o711)

@@ -241,7 +241,7 @@ WARNINGS = [
         "has 251 tracked links; Amazon SES takes 250, and html link 251",
     ),
     ("<a href=https://shop.example.com/>Sale</a>" + "é" * 51_000, "bytes with its links: Gmail cuts it after 102,000"),
-    ("<a href=https://shop.example.com/>Sale</a><!-- ", "Nobody will see the pixel"),
+    ("<a href=https://shop.example.com/>Sale</a><!-- ", "There is no pixel"),
     ("<p>Hi</p>", "The message has no text part"),
 ]
 
