@@ -46,6 +46,7 @@ def test_a_mail_is_sent_opened_clicked_and_left_and_both_tabs_show_it(tmp_path: 
     assert acts(leaver) == of_leaver
     assert acts(delivery) == sorted(of_reader + of_leaver)
     assert "First offer" in leaver and "Tracking works" in leaver
+    assert "HeadlessChrome" not in told.stdout
     assert list(tmp_path.iterdir()) == []
 
 

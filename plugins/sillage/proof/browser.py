@@ -19,7 +19,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-# As a reader's browser names itself: headless ones are bots to the verdict rules.
+# As a reader's browser names itself, in every tab: headless ones are bots to the verdict rules.
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
 
 
@@ -34,7 +34,7 @@ def chromium(*flags: str) -> Iterator[Browser]:
     if program is None:
         raise ProofError("There is no Chromium here: `apt-get install chromium`, or put a Chrome on the PATH.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
+        browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, f"--user-agent={AGENT}", *flags])
         try:
             yield browser
         finally:
@@ -46,7 +46,7 @@ class Reader:
 
     def __init__(self, browser: Browser, mail: Path) -> None:
         """`mail`: the HTML part as a file, which is what a mail client shows."""
-        context = browser.new_context(user_agent=AGENT, locale="en-GB")
+        context = browser.new_context(locale="en-GB")
         context.set_default_timeout(30_000)
         self._page: Page = context.new_page()
         self._tab: Page = self._page
