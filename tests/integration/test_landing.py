@@ -18,9 +18,10 @@ from sillage import landing
 from sillage.landing import hours as landing_hours
 from sillage.landing import loader, user_agents
 from sillage.landing.zone import LandingError, UnreadableError
-from sillage.runs import journal, turn
+from sillage.runs import turn
 from sillage.warehouse import connect, transaction
 from sillage.window import Window
+from support.landing import land
 
 HOUR = Window.parse("2026-01-01T05", "2026-01-01T06")
 TIME = 1767243600  # 2026-01-01T05:00:00Z
@@ -35,7 +36,7 @@ class Zone:
     """A landing zone of SendGrid files and the warehouse it is landed in."""
 
     def __init__(self, url: str, root: Path) -> None:
-        self.url, self.root, self.runs = url, root, 0
+        self.url, self.root = url, root
 
     def put(self, path: str, *documents: object) -> Path:
         file = self.root / path
@@ -46,17 +47,7 @@ class Zone:
 
     def land(self, window: Window = HOUR, *, state: str = "published", **options: Any) -> landing.LandingReport:
         """Land as a run of its own, which then ends in `state`."""
-        self.runs += 1
-        run_id = f"run {self.runs}"
-        self.sql("delete from ops.writer", "insert into ops.writer default values")
-        with connect(self.url) as connection, transaction(connection) as cursor:
-            turn.take(cursor, run_id)
-            journal.begin_run(cursor, run_id, window)
-        report = landing.land(self.url, str(self.root), run_id, window, **options)
-        with connect(self.url) as connection, transaction(connection) as cursor:
-            if state != "running":
-                journal.end_run(cursor, run_id, state, "Ended.")
-        return report
+        return land(self.url, str(self.root), window, state=state, **options)
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """The rows of the last statement."""
@@ -371,6 +362,4 @@ def test_a_zone_given_as_a_url_that_is_not_there_says_what_to_do(zone: Zone) -> 
 def landing_by_url(zone: Zone) -> landing.LandingReport:
     by_url = Zone(zone.url, zone.root)
     by_url.root = f"file://{zone.root}"  # type: ignore[assignment]
-    report = by_url.land()
-    zone.runs = by_url.runs
-    return report
+    return by_url.land()

@@ -30,7 +30,19 @@ from .late_hours import LateHours
 from .loader import Loader
 from .pieces import Pieces
 from .report import HourReport, LandingReport
-from .zone import Found, LandingError, UnreadableError, Zone, days_of, open_zone, shown, unread
+from .zone import (
+    LOOK_AHEAD,
+    Found,
+    LandingError,
+    Unread,
+    UnreadableError,
+    Zone,
+    days_of,
+    open_zone,
+    shown,
+    unread_above,
+    unread_of,
+)
 
 __all__ = ["LandingError", "LandingReport", "land"]
 
@@ -80,8 +92,8 @@ def land(
                     vanished.assert_there(cursor, zone, name, published, late.pending_of(name))
         for source in registry().values():
             maps = ColumnMaps(zone, source)
-            report.unread[source.name] = unread(zone, source.name, days_of(span), [NAME] if source.table else [])
-            for hour, folders in _hours(connection, zone, source, late):
+            strays = report.unread[source.name] = unread_above(zone, source.name, days_of(window), _maps_of(source))
+            for hour, folders in _hours(connection, zone, source, late, strays):
                 landing = _HourLanding(connection, zone, source, hour, run_id, late.pending_of(source.name), maps)
                 with late.sparing(hour):
                     done = landing.land(folders, is_late=hour < window.start, force=force)
@@ -145,22 +157,36 @@ def _assert_complete(cursor: Cursor, hours: list[datetime]) -> None:
         )
 
 
-def _hours(connection: Connection, zone: Zone, source: Source, late: LateHours) -> Iterator[tuple[datetime, list[str]]]:
-    """The hours to look at, oldest first, with their folders; also those that only the ledger knows."""
+def _hours(
+    connection: Connection, zone: Zone, source: Source, late: LateHours, strays: Unread
+) -> Iterator[tuple[datetime, list[str]]]:
+    """The hours to look at, oldest first, with their folders; also those that only the ledger knows.
+
+    Day by day, so that no more of the zone is held than a few days; `strays` counts what stands in no hour folder of them.
+    """
     span = late.span
-    found: dict[datetime, list[str]] = {}
-    for day in days_of(span):
+    with transaction(connection) as cursor:
+        asked = ledger.hours(cursor, source.name, Window(late.start, span.end))
+    known = {*asked, *(hour for hour, name in late.pending if name == source.name)}
+    days = days_of(span)
+    for number, day in enumerate(days):
+        zone.look_ahead(source.name, days[number : number + LOOK_AHEAD])
+        found, is_listed = {}, False
         # A day of late hours alone that cannot be listed is told with the first of them.
         midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
         with late.sparing(max(midnight, span.start) if midnight + 24 * HOUR <= late.start else late.start):
-            found.update(zone.hours(source.name, [day]))
-    with transaction(connection) as cursor:
-        asked = ledger.hours(cursor, source.name, Window(late.start, span.end))
-    for hour in [*asked, *(hour for hour, name in late.pending if name == source.name)]:
-        found.setdefault(hour, [])
-    for hour in sorted(found):
-        if span.start <= hour < span.end and hour not in late.expired:
-            yield hour, found[hour]
+            found, is_listed = zone.hours(source.name, [day]), True
+        if not is_listed:
+            continue  # what cannot be listed has not vanished
+        strays.update(unread_of(zone, source.name, day, _maps_of(source)))
+        for hour in sorted({*found, *(hour for hour in known if hour.date() == day)}):
+            if span.start <= hour < span.end and hour not in late.expired:
+                yield hour, found.get(hour, [])
+
+
+def _maps_of(source: Source) -> list[str]:
+    """The names of files that may stand above the hours of `source`."""
+    return [NAME] if source.table else []
 
 
 @dataclass(frozen=True)
@@ -321,13 +347,15 @@ class _Readable:
     def __enter__(self) -> FileBytes:
         try:
             self._file = self._zone.open(self._path)
+        except LandingError:
+            raise  # a zone's own sentence
         except OSError as error:
             raise self._unreadable(error) from error
         return FileBytes(self._file)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._file.close()
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and not isinstance(error, LandingError):
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: OSError) -> UnreadableError:

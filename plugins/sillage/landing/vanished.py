@@ -9,7 +9,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from ..window import label
 from . import ledger
-from .zone import VanishedError, Zone, shown
+from .zone import LOOK_AHEAD, VanishedError, Zone, shown
 
 _FILES_NAMED = 3
 
@@ -22,10 +22,14 @@ def assert_there(cursor: Cursor, zone: Zone, source: str, hours: Iterable[dateti
     paths in `pending` were never published, and what retention has dropped from raw did not vanish.
     """
     all_known, all_gone = 0, []
-    for hour in sorted(hours):
+    hours = sorted(hours)
+    days = sorted({hour.date() for hour in hours})
+    for hour in hours:
         known = {path for path, entry in ledger.entries(cursor, source, hour).items() if not entry.is_dropped} - pending
         if not known:
             continue
+        now = days.index(hour.date())
+        zone.look_ahead(source, days[now : now + LOOK_AHEAD])
         folders = zone.hours(source, [hour.date()]).get(hour, [])
         gone = sorted(known - {file.path for folder in folders for file in zone.files(folder)})
         if _are_most(gone, len(known)) or (gone and not folders):

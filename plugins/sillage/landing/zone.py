@@ -6,20 +6,22 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
+from typing import BinaryIO, Protocol
 
 from ..window import Window
 
-_HOUR = re.compile(r"[01]\d|2[0-3]")
+HOUR_NAME = re.compile(r"[01]\d|2[0-3]")
 # Files in the making: whoever writes to the zone in place begins their names with a dot and renames them when done.
-_HIDDEN = "."
+HIDDEN = "."
 _YEAR = re.compile(r"[12][0-9]{3}")
+# Days that are listed side by side where a listing is a request.
+LOOK_AHEAD = 4
 # What a sentence shows of a path, and how many paths it names.
 _SHOWN_LENGTH = 200
 _EXAMPLES = 3
@@ -59,6 +61,11 @@ class Unread:
         self.count += 1
         self.examples = sorted([*self.examples, path])[:_EXAMPLES]
 
+    def update(self, other: Unread) -> None:
+        """Count what `other` counts, too."""
+        self.count += other.count
+        self.examples = sorted([*self.examples, *other.examples])[:_EXAMPLES]
+
 
 class Zone(Protocol):
     """What landing needs of a landing zone; every path is relative to it, with `/`."""
@@ -70,6 +77,9 @@ class Zone(Protocol):
 
     def children(self, folder: str) -> Iterator[tuple[str, bool]]:
         """The names in a folder, each with whether it is a folder too; none where it is not there or cannot be read."""
+
+    def look_ahead(self, source: str, days: Sequence[date]) -> None:
+        """Somebody will ask for the hours of `days` next, LOOK_AHEAD at most: a zone far away begins to list them."""
 
     def hours(self, source: str, days: Iterable[date]) -> dict[datetime, list[str]]:
         """The hour folders of `source` on `days`, by hour (UTC)."""
@@ -87,10 +97,13 @@ class Zone(Protocol):
 def open_zone(location: str) -> Zone:
     """The landing zone at `location`: a folder, or a URL such as `s3://bucket/prefix` that Airflow knows how to reach.
 
-    Raises LandingError when it is not there.
+    Raises LandingError when it is not there or cannot be listed.
     """
-    zone: Zone = ObjectZone(location) if "://" in location else FolderZone(Path(location))
-    return zone
+    if "://" not in location:
+        return FolderZone(Path(location))
+    from .object_zone import ObjectZone
+
+    return ObjectZone(location)
 
 
 def days_of(window: Window) -> list[date]:
@@ -99,29 +112,34 @@ def days_of(window: Window) -> list[date]:
     return [window.start.date() + timedelta(days=n) for n in range(days.days + 1)]
 
 
-def unread(zone: Zone, source: str, days: Iterable[date], besides: Collection[str] = ()) -> Unread:
-    """What nobody reads of a source's folder, and of the folders of `days` below it, because it stands in no hour folder.
+def unread_above(zone: Zone, source: str, days: Iterable[date], besides: Collection[str] = ()) -> Unread:
+    """What nobody reads of a source's folder because it stands above the folders of days, or is none of them.
 
-    Names in `besides` may stand there. Looks into no other folder, so that the cost does not grow with what lies there.
-    Hidden names are meant to be left alone.
+    Names in `besides` may stand there. Looks into the years and months of `days` alone, so that the cost does not grow with
+    what lies there. Hidden names are meant to be left alone.
     """
     found = Unread()
-
-    def look(folder: str, is_right: Callable[[str], bool]) -> None:
-        for name, is_folder in zone.children(folder):
-            if not name.startswith(_HIDDEN) and name not in besides and not (is_folder and is_right(name)):
-                found.add(f"{folder}/{name}")
-
     days = list(days)
-    look(source, lambda name: bool(_YEAR.fullmatch(name)) or _is_date(name))
+    _look(found, zone, source, lambda name: bool(_YEAR.fullmatch(name)) or _is_date(name), besides)
     for year in dict.fromkeys(f"{day:%Y}" for day in days):
-        look(f"{source}/{year}", lambda name: _is_date(f"2000-{name}-01"))
-    for day in days:
-        for folder in _day_folders(source, day):
-            look(folder, lambda name: bool(_HOUR.fullmatch(name)))
+        _look(found, zone, f"{source}/{year}", lambda name: _is_date(f"2000-{name}-01"), besides)
     for month in dict.fromkeys(f"{day:%Y/%m}" for day in days):
-        look(f"{source}/{month}", partial(_is_day_of, month))
+        _look(found, zone, f"{source}/{month}", partial(_is_day_of, month), besides)
     return found
+
+
+def unread_of(zone: Zone, source: str, day: date, besides: Collection[str] = ()) -> Unread:
+    """What nobody reads of a source's folders of `day` because it stands in no hour folder. Names in `besides` may stand there."""
+    found = Unread()
+    for folder in day_folders(source, day):
+        _look(found, zone, folder, lambda name: bool(HOUR_NAME.fullmatch(name)), besides)
+    return found
+
+
+def _look(found: Unread, zone: Zone, folder: str, is_right: Callable[[str], bool], besides: Collection[str]) -> None:
+    for name, is_folder in zone.children(folder):
+        if not name.startswith(HIDDEN) and name not in besides and not (is_folder and is_right(name)):
+            found.add(f"{folder}/{name}")
 
 
 def shown(path: str) -> str:
@@ -145,11 +163,13 @@ def _is_date(text: str) -> bool:
         return False
 
 
-def _day_folders(source: str, day: date) -> tuple[str, str]:
+def day_folders(source: str, day: date) -> tuple[str, str]:
+    """The folders that may hold the hours of a source's day."""
     return f"{source}/{day:%Y-%m-%d}", f"{source}/{day:%Y/%m/%d}"
 
 
-def _hour_of(day: date, name: str) -> datetime:
+def hour_of(day: date, name: str) -> datetime:
+    """The hour (UTC) that the folder `name` of `day` holds."""
     return datetime(day.year, day.month, day.day, int(name), tzinfo=UTC)
 
 
@@ -167,7 +187,7 @@ class FolderZone:
 
     def folders(self) -> list[str]:
         """The names of the top folders."""
-        return sorted(name for name, is_folder in self.children("") if is_folder and not name.startswith(_HIDDEN))
+        return sorted(name for name, is_folder in self.children("") if is_folder and not name.startswith(HIDDEN))
 
     def children(self, folder: str) -> Iterator[tuple[str, bool]]:
         """The names in `folder`, each with whether it is a folder; none where it cannot be read."""
@@ -175,20 +195,23 @@ class FolderZone:
             for entry in self._entries(folder):
                 yield entry.name, _may_be_folder(entry)
 
+    def look_ahead(self, source: str, days: Sequence[date]) -> None:
+        """A disk answers at once."""
+
     def hours(self, source: str, days: Iterable[date]) -> dict[datetime, list[str]]:
         """The hour folders of `source` on `days`, by hour (UTC)."""
         found: dict[datetime, list[str]] = {}
         for day in days:
-            for folder in _day_folders(source, day):
+            for folder in day_folders(source, day):
                 for entry in self._entries(folder):
-                    if _HOUR.fullmatch(entry.name) and _may_be_folder(entry):
-                        found.setdefault(_hour_of(day, entry.name), []).append(f"{folder}/{entry.name}")
+                    if HOUR_NAME.fullmatch(entry.name) and _may_be_folder(entry):
+                        found.setdefault(hour_of(day, entry.name), []).append(f"{folder}/{entry.name}")
         return found
 
     def files(self, folder: str) -> Iterator[Found]:
         """The files in `folder` and below. What must not be opened is given with its problem."""
         if not self._is_inside(self._root / folder):
-            yield Found(_ledger_name(folder), 0, datetime.fromtimestamp(0, UTC), _LEAVES)
+            yield Found(ledger_name(folder), 0, datetime.fromtimestamp(0, UTC), _LEAVES)
             return
         # A list and no recursion: folders may be nested deeper than Python's stack.
         waiting = [folder]
@@ -197,7 +220,7 @@ class FolderZone:
             try:
                 for entry in self._entries(below):
                     path = f"{below}/{entry.name}"
-                    if entry.name.startswith(_HIDDEN):
+                    if entry.name.startswith(HIDDEN):
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(path)
@@ -206,15 +229,15 @@ class FolderZone:
             except UnreadableError as error:
                 if not isinstance(error.__cause__, OSError) or error.__cause__.errno != errno.ENAMETOOLONG:
                     raise
-                yield Found(_ledger_name(below), 0, datetime.fromtimestamp(0, UTC), _TOO_LONG)
+                yield Found(ledger_name(below), 0, datetime.fromtimestamp(0, UTC), _TOO_LONG)
 
     def open(self, path: str) -> BinaryIO:
         """The file at `path`."""
-        return (self._root / os.fsdecode(_file_name(path))).open("rb", buffering=0)
+        return (self._root / os.fsdecode(file_name(path))).open("rb", buffering=0)
 
     def beginning(self, path: str, size: int) -> bytes | None:
         """The first `size` bytes of the file at `path`; None where there is none, or none within the landing zone."""
-        file = self._root / os.fsdecode(_file_name(path))
+        file = self._root / os.fsdecode(file_name(path))
         if not file.is_file() or not self._is_inside(file):
             return None
         with self.open(path) as content:
@@ -240,7 +263,7 @@ class FolderZone:
             status = entry.stat()
         except OSError as error:
             unreached = f"It cannot be reached: {error.strerror}."
-            return Found(_ledger_name(path), 0, datetime.fromtimestamp(0, UTC), unreached)
+            return Found(ledger_name(path), 0, datetime.fromtimestamp(0, UTC), unreached)
         problem: str | None = None
         if entry.is_symlink() and not self._is_inside(self._root / path):
             problem = _LEAVES
@@ -248,7 +271,7 @@ class FolderZone:
             problem = "It is not a regular file: it is not read."
         # Whole microseconds, as the ledger keeps them.
         modified_at = datetime.fromtimestamp(status.st_mtime_ns // 1000 / 1_000_000, UTC)
-        return Found(_ledger_name(path), 0 if problem else status.st_size, modified_at, problem)
+        return Found(ledger_name(path), 0 if problem else status.st_size, modified_at, problem)
 
     def _is_inside(self, path: Path) -> bool:
         # Not Path.resolve(), which raises an error of its own where links lead in a circle.
@@ -263,95 +286,13 @@ def _may_be_folder(entry: os.DirEntry[str]) -> bool:
         return True
 
 
-class ObjectZone:
-    """A landing zone on an object store, through Airflow's ObjectStoragePath (and its connections)."""
-
-    def __init__(self, location: str) -> None:
-        from airflow.sdk import ObjectStoragePath
-
-        self.location = location.rstrip("/")
-        try:
-            self._root: Any = ObjectStoragePath(self.location)
-            self._fs: Any = self._root.fs
-            self._prefix = str(self._root.path).rstrip("/")
-            self._fs.ls(self._prefix, detail=False)
-        except Exception as error:
-            raise LandingError(
-                f"The landing zone {self.location} cannot be listed ({type(error).__name__}: {error}): check"
-                " SILLAGE_LANDING, the provider package of its scheme and the Airflow connection that it names."
-            ) from error
-
-    def folders(self) -> list[str]:
-        """The names of the top folders."""
-        return sorted(name for name, is_folder in self.children("") if is_folder and not name.startswith(_HIDDEN))
-
-    def children(self, folder: str) -> Iterator[tuple[str, bool]]:
-        """The names in `folder`, each with whether it is a folder; none where it is not there."""
-        for name, info in self._entries(folder):
-            yield name, info["type"] == "directory"
-
-    def hours(self, source: str, days: Iterable[date]) -> dict[datetime, list[str]]:
-        """The hour folders of `source` on `days`, by hour (UTC)."""
-        found: dict[datetime, list[str]] = {}
-        for day in days:
-            for folder in _day_folders(source, day):
-                for name, info in self._entries(folder):
-                    if _HOUR.fullmatch(name) and info["type"] == "directory":
-                        found.setdefault(_hour_of(day, name), []).append(f"{folder}/{name}")
-        return found
-
-    def files(self, folder: str) -> Iterator[Found]:
-        """The files in `folder` and below."""
-        waiting = [folder]
-        while waiting:
-            below = waiting.pop()
-            for name, info in self._entries(below):
-                path = f"{below}/{name}"
-                if info["type"] == "directory":
-                    waiting.append(path)
-                elif not name.startswith(_HIDDEN):
-                    yield Found(_ledger_name(path), int(info["size"] or 0), _modified_at(info))
-
-    def open(self, path: str) -> BinaryIO:
-        """The file at `path`."""
-        return cast(BinaryIO, self._fs.open(f"{self._prefix}/{os.fsdecode(_file_name(path))}", "rb"))
-
-    def beginning(self, path: str, size: int) -> bytes | None:
-        """The first `size` bytes of the file at `path`; None where there is none."""
-        try:
-            with self.open(path) as content:
-                return content.read(size)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-
-    def _entries(self, folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        path = f"{self._prefix}/{folder}".rstrip("/")
-        try:
-            listed = self._fs.ls(path, detail=True, refresh=True)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        for info in listed:
-            name = str(info["name"]).rstrip("/").rsplit("/", 1)[-1]
-            # Some stores list the folder itself as an empty object.
-            if str(info["name"]).rstrip("/") != path and name:
-                yield name, info
-
-
-def _modified_at(info: dict[str, Any]) -> datetime:
-    value = info.get("LastModified") or info.get("updated") or info.get("last_modified") or info.get("mtime") or 0
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    return datetime.fromtimestamp(int(float(value) * 1_000_000) / 1_000_000, UTC)
-
-
-def _ledger_name(path: str) -> str:
+def ledger_name(path: str) -> str:
     r"""`path` as text that Postgres can hold: bytes that are no UTF-8 as `\xff`, and so a backslash as two."""
     return path.replace("\\", "\\\\").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _file_name(ledger_name: str) -> bytes:
+def file_name(ledger_name: str) -> bytes:
+    """The bytes of the path that `ledger_name` wrote."""
     return re.sub(
         rb"\\(\\|x[0-9a-f]{2})",
         lambda match: b"\\" if match.group(1) == b"\\" else bytes([int(match.group(1)[1:], 16)]),

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from .. import transform, warehouse
+from ..landing import LandingError, open_zone
 from ..settings import Settings
 from ..warehouse import database, roles
 from . import environment
@@ -129,19 +130,10 @@ def _check_landing(landing: str) -> None:
                 f"SILLAGE_LANDING {landing} cannot be read by this user: give it the right to read it."
             )
         return
-    from airflow.sdk import ObjectStoragePath
-
     try:
-        found = ObjectStoragePath(landing).exists()
-    except Exception as error:  # each store's client has its own exceptions
-        raise PreparationError(
-            f"SILLAGE_LANDING {landing} cannot be opened ({error}): is the provider of its scheme installed, and may this"
-            " user read it?"
-        ) from error
-    if not found:
-        raise PreparationError(
-            f"SILLAGE_LANDING {landing} does not exist: name the URL below which <source>/ folders stand."
-        )
+        open_zone(landing)
+    except LandingError as error:
+        raise PreparationError(str(error)) from error
 
 
 def _database_port(folder: Path) -> int:

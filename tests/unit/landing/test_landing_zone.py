@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from sillage.landing.zone import LandingError, UnreadableError, days_of, open_zone, shown, unread
+from sillage.landing.zone import (
+    LandingError,
+    Unread,
+    UnreadableError,
+    Zone,
+    days_of,
+    open_zone,
+    shown,
+    unread_above,
+    unread_of,
+)
 from sillage.window import Window
 
 DAY = date(2026, 1, 1)
@@ -90,6 +100,13 @@ def test_a_folder_that_cannot_be_read_is_told_and_not_taken_for_empty(tmp_path: 
         UnreadableError, match=r"ses/2026-01-01 of the landing zone cannot be read .*then clear the task"
     ):
         open_zone(str(tmp_path)).hours("ses", [DAY])
+
+
+def unread(zone: Zone, source: str, days: list[date], besides: list[str] | None = None) -> Unread:
+    found = unread_above(zone, source, days, besides or [])
+    for day in days:
+        found.update(unread_of(zone, source, day, besides or []))
+    return found
 
 
 WRONG = [

@@ -13,7 +13,7 @@ from pyarrow import parquet as written
 
 from sillage.landing.column_maps import ColumnMaps
 from sillage.landing.pieces import Pieces
-from sillage.landing.zone import open_zone, unread
+from sillage.landing.zone import open_zone, unread_above
 from sillage.reading import parquet
 from sillage.reading.decompression import FileBytes
 from sillage.reading.framing import Broken
@@ -98,8 +98,8 @@ def test_a_map_stands_in_nobody_s_way(tmp_path: Path) -> None:
     maps = {name: ColumnMaps(zone, registry()[name]) for name in ("canonical", "sendgrid")}
     assert maps["canonical"].is_map(f"canonical/{HOUR}/columns.yml")
     assert not maps["sendgrid"].is_map(f"sendgrid/{HOUR}/columns.yml")
-    assert unread(zone, "canonical", [date(2026, 1, 15)], ["columns.yml"]).count == 0
-    assert unread(zone, "sendgrid", [date(2026, 1, 15)]).count == 1
+    assert unread_above(zone, "canonical", [date(2026, 1, 15)], ["columns.yml"]).count == 0
+    assert unread_above(zone, "sendgrid", [date(2026, 1, 15)]).count == 1
 
 
 def test_a_map_outside_the_landing_zone_is_not_read(tmp_path: Path) -> None:
