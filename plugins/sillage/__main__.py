@@ -94,7 +94,7 @@ def _add_arguments(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument("file", type=Path, help="the file, as the provider delivered it")
     if name == "import":
         command.add_argument("system", choices=sorted(imports.SYSTEMS), help="what you sent with")
-        command.add_argument("origin", help="URL of its database, or its export (a zip or a folder)")
+        command.add_argument("origin", help="URL of its database, or its export (a zip, a folder or a file)")
         command.add_argument("--landing", help="the folder to write into (default: SILLAGE_LANDING)")
         command.add_argument("--hour", help="hour of arrival in UTC, like 2026-01-01T00 (default: the present one)")
     if name == "logs":

@@ -6,12 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from . import listmonk, sfmc
+from . import klaviyo, listmonk, mailchimp, mautic, sfmc
 from .parts import ImportFailure, Parts
 
 __all__ = ["SYSTEMS", "ImportFailure", "bring"]
 
-SYSTEMS: Mapping[str, Callable[[str, Parts], None]] = {"listmonk": listmonk.bring, "sfmc": sfmc.bring}
+SYSTEMS: Mapping[str, Callable[[str, Parts], None]] = {
+    "klaviyo": klaviyo.bring,
+    "listmonk": listmonk.bring,
+    "mailchimp": mailchimp.bring,
+    "mautic": mautic.bring,
+    "sfmc": sfmc.bring,
+}
 
 
 def bring(system: str, origin: str, landing: str, hour: datetime) -> Counter[str]:

@@ -86,7 +86,7 @@ def test_an_import_is_whole_or_not_there_and_a_second_one_replaces_it(
 ) -> None:
     zone = tmp_path / "zone"
     monkeypatch.setattr(imports.parts, "PART_LINES", 2)
-    monkeypatch.setattr(imports.sfmc, "BATCH_ROWS", 1)
+    monkeypatch.setattr(imports.parts, "BATCH_ENTRIES", 1)
     imports.bring("sfmc", str(extract(tmp_path)), str(zone), HOUR)
     before = {file.name for file in zone.rglob("*.gz")}
     assert len([name for name in before if name.startswith("import-sfmc-")]) == 4
@@ -94,7 +94,7 @@ def test_an_import_is_whole_or_not_there_and_a_second_one_replaces_it(
     with zipfile.ZipFile(tmp_path / "broken.zip", "w") as archive:
         for name, text in TABLES_BROKEN.items():
             archive.writestr(name, text)
-    with pytest.raises(imports.ImportFailure, match=r"unsubs\.csv has no column SendID"):
+    with pytest.raises(imports.ImportFailure, match=r"Unsubs\.csv has no column SendID"):
         imports.bring("sfmc", str(tmp_path / "broken.zip"), str(zone), HOUR)
     assert {file.name for file in zone.rglob("*") if file.is_file()} == before
     monkeypatch.setattr(imports.parts, "PART_LINES", 100)
@@ -104,10 +104,16 @@ def test_an_import_is_whole_or_not_there_and_a_second_one_replaces_it(
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("missing", "is neither a file nor a folder"), ("text", "is no zip that can be read"), ("empty", "holds none of")],
+    [
+        ("missing", "is neither a file nor a folder"),
+        ("text.zip", "is no zip that can be read"),
+        ("text", "holds none of"),
+        ("empty", "holds none of"),
+    ],
 )
 def test_what_is_no_extract_is_told_in_one_sentence(tmp_path: Path, name: str, told: str) -> None:
     (tmp_path / "text").write_text("hello")
+    (tmp_path / "text.zip").write_text("hello")
     (tmp_path / "empty").mkdir()
     with pytest.raises(imports.ImportFailure, match=told):
         imports.bring("sfmc", str(tmp_path / name), str(tmp_path / "zone"), HOUR)
