@@ -27,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 BENCHMARKS: dict[str, list[str]] = {
     "landing.py": [],
     "tables.py": [],
+    "imports.py": [],
     "against_dlt.py": [],
     "against_peer.py": [],
     "window.py": [],

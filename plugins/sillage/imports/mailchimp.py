@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -23,7 +25,7 @@ Entry = dict[str, object]
 
 NAMED = "the zip of an account export (or its folder), or a folder of JSON answers of the API's reports"
 EXPORT = "Mailchimp's account export"
-TIME_FORMS = ("%b %d, %Y %I:%M %p", "%b %d, %Y %I:%M:%S %p", "%Y-%m-%d %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M")
+TIME_FORMS = ("%b %d, %Y %I:%M %p", "%b %d, %Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M")
 # Folders of the account export: what a file below one of them lists.
 GRANULAR = {"opens": "open", "clicks": "click"}
 AGGREGATE = {
@@ -197,11 +199,14 @@ def _slug(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
+@lru_cache(maxsize=4096)
 def _time(written: str) -> str | None:
     """A time in UTC; None where it is none."""
+    written = written.strip()
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(written)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
     for form in TIME_FORMS:
-        try:
-            return datetime.strptime(written.strip(), form).replace(tzinfo=UTC).isoformat()
-        except ValueError:
-            continue
+        with suppress(ValueError):
+            return datetime.strptime(written, form).replace(tzinfo=UTC).isoformat()
     return None
