@@ -21,6 +21,7 @@ PICTURES = {
     "statistics": "/delivery?id=d-newsletter-janvier",
     "urls": "/delivery/urls?id=d-newsletter-janvier",
     "positions": "/delivery/positions?id=d-newsletter-janvier",
+    "links": "/delivery/links?id=d-newsletter-janvier",
     "logs": "/delivery/logs?id=d-soldes-hiver&events=all",
     "why": "/delivery/why?id=d-order-confirmation",
     "cumulated": "/cumulated?id=d-soldes-hiver&id=d-fidelite",

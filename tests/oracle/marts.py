@@ -75,6 +75,8 @@ def links(resolved: Resolved) -> Iterable[Row]:
                 "link_id": link["link_id"],
                 "delivery_id": delivery_id,
                 "position": link.get("position") or None,
+                "is_tracked": link.get("is_tracked") is not False,
+                "is_honeypot": link.get("is_honeypot") is True,
                 **told,
             }
 

@@ -8,7 +8,9 @@ with catalog_links as (
         {{ without_addresses(json_text('payload', 'category')) }} as category,
         {{ link_type_of('payload') }} as link_type,
         {{ content_part_of('payload') }} as content_part,
-        {{ json_position('payload', 'position') }} as position
+        {{ json_position('payload', 'position') }} as position,
+        {{ json_boolean('payload', 'is_tracked', 'true') }} as is_tracked,
+        {{ json_boolean('payload', 'is_honeypot', 'false') }} as is_honeypot
     from {{ ref('int_catalog__current') }}
     where entry_type = 'link'
 
@@ -25,7 +27,9 @@ seen_links as (
         cast(null as text) as category,
         'click' as link_type,
         nullif(content_part, '') as content_part,
-        nullif(position, 0) as position
+        nullif(position, 0) as position,
+        true as is_tracked,
+        false as is_honeypot
     from {{ ref('int_position_totals') }} as int_position_totals
     where
         first_link_id = last_link_id and first_link_id like 'seen:%'
@@ -37,6 +41,6 @@ seen_links as (
 
 )
 
-select link_id, delivery_id, url, label, category, link_type, content_part, position from catalog_links
+select link_id, delivery_id, url, label, category, link_type, content_part, position, is_tracked, is_honeypot from catalog_links
 union all
-select link_id, delivery_id, url, label, category, link_type, content_part, position from seen_links
+select link_id, delivery_id, url, label, category, link_type, content_part, position, is_tracked, is_honeypot from seen_links

@@ -1,14 +1,15 @@
-"""URLs and click streams, and the click position."""
+"""URLs and click streams, the click position, and how each link is tracked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from .. import csv_export, figures, guard, message, places, state
+from .. import csv_export, figures, guard, link_changes, message, places, state
 from ..language import Speech
 from ..queries import activity, deliveries, links
 from ..queries.reader import Reader
@@ -55,6 +56,20 @@ def urls_csv(request: Request) -> Response:
         delivery_id = known(cursor, request).delivery_id
     name, shown = f"urls-{delivery_id}", guard.shown_to_caller(request)
     return csv_export.download(reader, name, links.EXPORTED, lambda cursor: links.every(cursor, delivery_id), shown)
+
+
+@router.get("/delivery/links")
+def configured(request: Request) -> Response:
+    """Every link of the message, how it is tracked, and what to write to change that."""
+    with request.app.state.reader.snapshot() as cursor:
+        delivery = known(cursor, request)
+        found = links.of_delivery(cursor, delivery.delivery_id)
+    rows = [(row, link_changes.changes(delivery.delivery_id, row)) for row in found[: links.LISTED]]
+    return page(
+        request, "links.html", section="/deliveries", view="links", delivery=delivery, is_people=state.is_people(request),
+        rows=rows, listed=links.LISTED, has_more=len(found) > links.LISTED,
+        folder=f"catalog/{datetime.now(UTC):%Y-%m-%d/%H}/",
+    )  # fmt: skip
 
 
 @router.get("/delivery/positions")

@@ -15,6 +15,8 @@ EXPORTED = (
     "delivery_id", "url", "label", "category", "link_type", "click_count", "recipient_click_count", "human_click_count",
     "human_recipient_click_count", "click_share_rate", "first_clicked_at", "last_clicked_at",
 )  # fmt: skip
+# A message has tens of links; of personal URLs each recipient has their own.
+LISTED = 500
 # What a click on the message is counted as: every event, people's, or messages with at least one.
 MEASURES = {"people": "human_click_count", "total": "click_count", "unique": "recipient_click_count"}
 
@@ -37,6 +39,16 @@ def clicked(cursor: Any, delivery_id: str, group: str, is_people: bool) -> list[
         from marts.url_clicks where delivery_id = %s and link_type = 'click' group by 1 order by 2 desc, 1
         """,
         (delivery_id,),
+    )
+    return list(cursor.fetchall())
+
+
+def of_delivery(cursor: Any, delivery_id: str) -> list[Any]:
+    """Every link that is known of the delivery, clicked or not, in the order of its places; at most LISTED + 1 rows."""
+    cursor.execute(
+        "select link_id, url, label, category, link_type, content_part, position, is_tracked, is_honeypot from marts.links"
+        " where delivery_id = %s order by content_part nulls last, position nulls last, url, link_id limit %s",
+        (delivery_id, LISTED + 1),
     )
     return list(cursor.fetchall())
 
