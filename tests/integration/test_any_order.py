@@ -198,6 +198,7 @@ catalog = st.one_of(
             "position": st.integers(1, 3),
             "content_part": st.sampled_from(["html", "text"]),
             "is_honeypot": st.booleans(),
+            "is_tracked": st.booleans(),
         }
     ),
     st.fixed_dictionaries(

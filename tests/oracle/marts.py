@@ -75,10 +75,14 @@ def links(resolved: Resolved) -> Iterable[Row]:
                 "link_id": link["link_id"],
                 "delivery_id": delivery_id,
                 "position": link.get("position") or None,
-                "is_tracked": link.get("is_tracked") is not False,
-                "is_honeypot": link.get("is_honeypot") is True,
+                "is_tracked": _is_said(link.get("is_tracked"), otherwise=True),
+                "is_honeypot": _is_said(link.get("is_honeypot"), otherwise=False),
                 **told,
             }
+
+
+def _is_said(value: object, *, otherwise: bool) -> bool:
+    return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower(), otherwise)
 
 
 def recipient_tracking(resolved: Resolved) -> Iterable[Row]:
