@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote, urljoin, urlsplit
 
-from .tokens import TokenError, checked_destination
+from .tokens import DESTINATION_LIMIT, TokenError, checked_destination
 
-# The ways in which senders' tools write what they fill in later.
+# The ways in which senders' tools write what they fill in later. None is longer, and without a bound a text of signs that open
+# one and never close it would be read through from each of them.
 PLACEHOLDER = re.compile(
-    r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<%.*?%>|\*\|.*?\|\*|%%.*?%%|\[\[.*?\]\]|\$\{.*?\}"
-    r"|%recipient(?:\.\w+|_\w+)?%|%(?:tag_|mailing_list_)?unsubscribe_(?:url|email)%"
-    r"|\{(?:contactfield|pagelink|assetlink)=[^{}]*\}|\{(?:un|re)subscribe_url\}|\{webview_url\}",
+    r"\{\{.{0,300}?\}\}|\{%.{0,300}?%\}|\{#.{0,300}?#\}|<%.{0,300}?%>|\*\|.{0,300}?\|\*|%%.{0,300}?%%|\[\[.{0,300}?\]\]|\$\{.{0,300}?\}"
+    r"|%recipient(?:\.\w{1,300}|_\w{1,300})?%|%(?:tag_|mailing_list_)?unsubscribe_(?:url|email)%"
+    r"|\{(?:contactfield|pagelink|assetlink)=[^{}]{0,300}\}|\{(?:un|re)subscribe_url\}|\{webview_url\}",
     re.DOTALL,
 )
 NOT_TRACKED = re.compile(r"^(https?)\+notrack:", re.IGNORECASE)
@@ -40,6 +41,8 @@ def address_of(written: str, base: str = "") -> Address:
     if is_marked_off:
         value = NOT_TRACKED.sub(r"\1:", value)
     problem = ""
+    if len(value) > DESTINATION_LIMIT:
+        return Address(problem="is longer than an address may be: shorten it" if _ABSOLUTE.match(value) else "")
     if not value or value.startswith("#") or not PLACEHOLDER.sub("", value).strip():
         return Address()
     if value.startswith("//"):
@@ -51,6 +54,11 @@ def address_of(written: str, base: str = "") -> Address:
             _joined(base.strip(_AROUND), value),
             "is relative: write the whole URL, few mail clients know <base>",
         )
+    return _whole(value, problem, is_marked_off=is_marked_off)
+
+
+def _whole(value: str, problem: str, *, is_marked_off: bool) -> Address:
+    """The address `value`, which is not relative."""
     if not _ABSOLUTE.match(value):
         is_of_the_web = value.lower().startswith(("http:", "https:"))
         return Address(problem="is no address that a browser opens: write http(s)://host" if is_of_the_web else "")

@@ -77,21 +77,28 @@ def _json_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
 
 
 def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
-    head = [name.strip() for name in next(rows, [])]
-    if "recipient_id" not in head:
-        yield (
-            1,
-            f"its first line names no recipient_id: write a head with {', '.join(FIELDS)}, of which the first is needed",
-        )
-        return
-    for row in rows:
-        if not any(row):
+    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    head: list[str] = []
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield (
+                rows.line_num,
+                f"no CSV up to here ({error}): a quote within a value is written twice, and each is closed",
+            )
             continue
-        if len(row) > len(head):
+        if not head:
+            head = [name.strip() for name in row]
+            if "recipient_id" not in head:
+                yield 1, f"names no recipient_id: write a head with {', '.join(FIELDS)}, of which the first is needed"
+                return
+        elif len(row) > len(head):
             yield (
                 rows.line_num,
                 f"{len(row)} values below a head of {len(head)} names: quote a value that has a comma in it",
             )
-            continue
-        yield rows.line_num, dict(zip(head, row, strict=False))
+        elif any(row):
+            yield rows.line_num, dict(zip(head, row, strict=False))

@@ -17,19 +17,23 @@ _BRACKETS = {")": "(", "]": "[", "}": "{"}
 
 def read(source: str) -> Part:
     """The links of `source`, in their order."""
-    links = []
+    links: list[Link] = []
+    line, at = 1, 0
     for position, found in enumerate(_URL.finditer(source), 1):
+        line, at = line + source.count("\n", at, found.start()), found.start()
         written = _without_punctuation(found[0])
-        line = source.count("\n", 0, found.start()) + 1
-        links.append(Link(found.start(), found.start() + len(written), written, "", position, line))
+        links.append(Link(at, at + len(written), written, "", position, line))
     return Part(tuple(links), end_of_body=len(source))
 
 
 def _without_punctuation(url: str) -> str:
-    while url:
-        last = url[-1]
-        is_unbalanced = last in _BRACKETS and url.count(last) > url.count(_BRACKETS[last])
-        if last not in _BEHIND and not is_unbalanced:
+    surplus = {closing: url.count(closing) - url.count(opening) for closing, opening in _BRACKETS.items()}
+    end = len(url)
+    while end:
+        last = url[end - 1]
+        if surplus.get(last, 0) > 0:
+            surplus[last] -= 1
+        elif last not in _BEHIND:
             break
-        url = url[:-1]
-    return url
+        end -= 1
+    return url[:end]

@@ -38,7 +38,8 @@ PROBLEMS = [
     ("https://shop.example.com/?u={{ user.id }}", "", "", "has a placeholder in it"),
     ("https://shop.example.com/*|ID|*", "", "", "has a placeholder in it"),
     ("https://[::1", "", "", "no address that a token can carry"),
-    ("https://shop.example.com/" + "x" * 9_000, "", "", "no address that a token can carry"),
+    ("https://shop.example.com/" + "x" * 9_000, "", "", "longer than an address may be"),
+    ("https://shop.example.com/" + "é" * 5_000, "", "", "no address that a token can carry"),
 ]
 
 

@@ -115,6 +115,19 @@ def test_a_template_has_a_table_of_values(house: House) -> None:
     )
 
 
+def test_one_bad_line_costs_itself_and_a_quote_without_end_is_told(house: House) -> None:
+    long = "x" * 200_000
+    to = house.file("to.csv", f'recipient_id,email\nr1,a@x\nr2,"a"b\nr3,{long}\nr4,d@x\nr5,"e@x\nr6,f@x\n')
+    lines = house.links("--html", "mail.html", "--to", to, "--out", "out")
+    assert [line for line in lines if line.startswith("5 recipients of to.csv = 2 written + 3 rejected")]
+    problems = [json.loads(line) for line in (house.folder / "out/rejected.jsonl").read_text().splitlines()]
+    assert [problem["line"] for problem in problems] == [3, 4, 7]
+    assert "each is closed" in problems[-1]["reason"]
+    to = house.file("to.csv", "email\na@x\n")
+    house.links("--html", "mail.html", "--to", to, "--out", "out")
+    assert "names no recipient_id" in (house.folder / "out/rejected.jsonl").read_text()
+
+
 REFUSED = [
     (["--html", "nope.html"], "nope.html cannot be read (No such file or directory): name a file."),
     ([], "There is no message: name its parts"),

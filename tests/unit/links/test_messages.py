@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import jsonschema
@@ -302,3 +303,24 @@ def test_an_unknown_syntax_is_a_sentence() -> None:
     for syntax in ("sendgird", "NAME", "{{}}"):
         with pytest.raises(LinkError, match="is no syntax of variables"):
             Template(made(), syntax)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "{{" * 100_000,
+        "https://x.example/" + "{{" * 100_000,
+        "https://x.example/" + ")" * 100_000,
+        '<a href="https://x.example/' + "{{" * 100_000 + '">x</a>',
+        "<a href=https://x.example/>x</a>" * 5_000,
+        "<div>" * 20_000 + "<a href=https://x.example/>x</a>",
+        "<!--[if mso]><a href=https://x.example/>x</a><![endif]-->" * 2_000,
+        "https://x.example/ \n" * 10_000,
+    ],
+    ids=["open", "open in a text", "brackets", "open in a link", "links", "deep", "conditional comments", "urls"],
+)
+def test_a_message_of_one_sign_again_and_again_is_read_in_seconds(part: str) -> None:
+    began = time.process_time()
+    message = made(html=part, text=part)
+    assert message.message(ADA).headers and isinstance(message.warnings, tuple)
+    assert time.process_time() - began < 10
