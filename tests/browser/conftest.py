@@ -10,20 +10,14 @@ from typing import Any
 
 import pytest
 
+from sillage.proof.browser import FLAGS, NAMES
 from support.tabs_airflow import serving
 from support.tabs_house import House, open_house
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
+CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), None)
 NO_CHROMIUM = (
     "There is no Chromium here: `apt-get install chromium` (or a Chrome on the PATH) lets the browser tests run."
 )
-# The second line: a closed network refuses what a browser asks for by itself, and slows every start.
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 # A run that fails at once, so that there is a failure to follow: it is given half a window.
 FAIL = "import tracking_workflow; tracking_workflow.dag.test(run_conf={'window_start': '2026-01-01T00'})"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin
 
 from .tokens import DESTINATION_LIMIT, TokenError, checked_destination
 
@@ -79,14 +79,6 @@ def host_of(text: str) -> str:
         r"(?:https?://)?((?:[\w-]+\.)+[^\W\d_]{2,})(?::\d+)?(?:[/?#]\S*)?", text.strip(), re.IGNORECASE
     )
     return found[1].lower().removeprefix("www.") if found else ""
-
-
-def host_of_url(url: str) -> str:
-    """The host of an absolute URL, in lower case without `www.`; empty where it has none."""
-    try:
-        return (urlsplit(url).hostname or "").removeprefix("www.")
-    except ValueError:
-        return ""
 
 
 def _escaped(found: re.Match[str]) -> str:
