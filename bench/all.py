@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 # By file; those that are not there are left out. {history} is the folder, {tabs} and {owner} are URLs of the history.
 BENCHMARKS: dict[str, list[str]] = {
     "landing.py": [],
-    "tables.py": [],
+    "formats.py": [],
     "imports.py": [],
     "against_dlt.py": [],
     "against_peer.py": [],
