@@ -190,3 +190,16 @@ def test_the_sources_of_dbt_are_those_that_landing_reads_events_of() -> None:
 def test_no_page_holds_a_path_of_somebodys_machine_or_an_emoji(page: Path) -> None:
     assert not re.findall(r"(?<![\w.])/(?:work|root|home|Users)/", text(page))
     assert not re.findall("[\U0001f300-\U0001faff\u2600-\u27bf]", text(page))
+
+
+def test_every_source_stands_at_the_door_with_its_page_its_way_in_and_its_delivery() -> None:
+    door = (DOCS / "sources.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    rows = {
+        found[1]: [cell.strip() for cell in line.strip("|").split("|")]
+        for line in door.splitlines()
+        if (found := re.match(r"\| \[[^]]+\]\(sources/(\w+)\.md\)", line))
+    }
+    assert set(rows) == set(registry()) - {"catalog"}
+    assert all(len(row) == 3 and all(row) for row in rows.values())
+    received = {table.stem for table in (CHECKOUT / "docs/sources").glob("*.md") if "/webhooks/" in table.read_text()}
+    assert {source for source, row in rows.items() if "webhook" in row[1]} == received
