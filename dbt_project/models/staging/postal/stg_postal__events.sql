@@ -5,6 +5,8 @@
 {% set event_type %}
     case
         when {{ json_text('payload', 'payload.message.direction') }} = 'incoming' then 'other'
+        -- Whatever it is called: bounces have been seen as delays.
+        when {{ json_text('payload', 'payload.bounce.message_id') }} is not null then 'hard_bounce'
         else case {{ kind }}
             when 'MessageSent' then 'delivered'
             when 'MessageDelayed' then 'deferred'
