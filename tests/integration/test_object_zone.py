@@ -236,6 +236,26 @@ def test_an_object_can_be_read_out_of_order(stub: S3Stub, monkeypatch: pytest.Mo
         assert file.read(5000) == body[100:5100]
 
 
+def test_small_objects_are_read_by_one_request_each_and_side_by_side(stub: S3Stub) -> None:
+    names = [f"{HOUR}/{number:03}" for number in range(64)]
+    stub.objects = {name: name.encode() for name in names} | {f"{HOUR}/empty": b""}
+    zone = open_zone(PLACE)
+    paths = [file.path for folders in zone.hours("ses", [DAY]).values() for file in zone.files(folders[0])]
+    stub.asked.clear()
+    stub.delay, start = 0.05, time.monotonic()
+    for number, path in enumerate(paths):
+        zone.read_ahead(paths[number : number + 8])
+        with closing(zone.open(path)) as content:
+            assert content.read() == stub.objects[f"landing/{path}"]
+    # One after the other they would take three seconds.
+    assert time.monotonic() - start < 1.5
+    assert stub.asked == {"GET": 65}
+    zone.read_ahead(paths[:8])
+    assert len(zone._beginnings) == 8  # type: ignore[attr-defined]
+    zone.read_ahead([])
+    assert zone._beginnings == {}  # type: ignore[attr-defined]
+
+
 # --- faults, on the stub
 
 
@@ -243,10 +263,8 @@ def test_what_passes_is_tried_again_and_found_whole(stub: S3Stub) -> None:
     body = stub.objects[f"{HOUR}/a"] = os.urandom(100_000)
     stub.fault = lambda method, key, count: (503, "SlowDown") if count < 3 else None
     stub.cut = lambda key, count: 70_000 if count < 4 else None
-    # What has no body, as a HEAD, only boto's own tries notice.
-    with connected(stub.endpoint, "patient", attempts=3):
-        assert contents(open_zone(PLACE.replace("lake", "patient"))) == {"2026-01-01/07/a": body}
-    assert {method: count for (method, _), count in stub.requests.items() if method != "LIST"} == {"HEAD": 3, "GET": 4}
+    assert contents(open_zone(PLACE)) == {"2026-01-01/07/a": body}
+    assert {method: count for (method, _), count in stub.requests.items() if method != "LIST"} == {"GET": 4}
 
 
 LISTING = {
@@ -332,7 +350,8 @@ def test_a_body_that_always_breaks_off_is_no_end_of_a_file(stub: S3Stub) -> None
         contents(open_zone(PLACE))
 
 
-def test_a_file_that_ends_before_its_size_is_told(tmp_path: Path) -> None:
+def test_a_file_that_ends_before_its_size_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(object_zone, "BLOCK_BYTES", 1000)
     file = tmp_path / "ses/2026-01-01/07/a"
     file.parent.mkdir(parents=True)
     file.write_bytes(b"x" * 20_000)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -34,7 +35,7 @@ class S3Stub:
         self.asked: Counter[str] = Counter()
         self.fault: Fault = lambda method, key, count: None
         self.cut: Callable[[str, int], int | None] = lambda key, count: None
-        self.after_get: Callable[[str], object] = lambda key: None
+        self.delay = 0.0  # seconds before each answer
         self.requests: Counter[tuple[str, str]] = Counter()
         self._keys: list[str] = []
         stub = self
@@ -81,6 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         method = "LIST" if "list-type" in query else self.command
         asked = query.get("prefix", "") if method == "LIST" else key
+        time.sleep(self.store.delay)
         self.store.asked[method] += 1
         self.store.requests[method, asked] += 1
         fault = self.store.fault(method, asked, self.store.requests[method, asked])
@@ -132,8 +134,6 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(
             status, memoryview(content)[start:end], headers, self.store.cut(key, self.store.requests["GET", key])
         )
-        if self.command == "GET":
-            self.store.after_get(key)
 
     def _answer(self, status: int, body: Any, headers: dict[str, str] | None = None, cut: int | None = None) -> None:
         self.send_response(status)
@@ -158,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
 def serving(objects: dict[str, bytes]) -> Iterator[S3Stub]:
     """A stub that holds `objects`, as the landing zone `s3://lake@events/landing`: the Airflow connection `lake` names it."""
     stub = S3Stub(objects)
-    thread = threading.Thread(target=stub.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=stub.server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         with connected(stub.endpoint):

@@ -7,9 +7,11 @@ unchanged are left alone; changed and vanished ones have exactly their rows repl
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -32,6 +34,7 @@ from .pieces import Pieces
 from .report import HourReport, LandingReport
 from .zone import (
     LOOK_AHEAD,
+    READ_AHEAD,
     Found,
     LandingError,
     Unread,
@@ -216,7 +219,10 @@ class _HourLanding:
         touched: list[str] = []
         replaced: set[str] = set()
         news: list[Found] = []
+        # Late files are told by their times.
+        read = deque([] if is_late or force else [file for file in found if file.path in known])
         for file in found:
+            self._read_ahead(read, file)
             entry = known.pop(file.path, None)
             if entry is None:
                 news.append(file)
@@ -243,6 +249,12 @@ class _HourLanding:
             log.warning("%s", problem)
         return done
 
+    def _read_ahead(self, files: deque[Found], now: Found) -> None:
+        """`files` are read in their order, and `now` is next, if it is one: the zone may begin with those that follow."""
+        if files and files[0] is now:
+            self.zone.read_ahead([file.path for file in islice(files, READ_AHEAD) if file.problem is None])
+            files.popleft()
+
     def _is_changed(self, file: Found, entry: ledger.Entry, *, is_late: bool, force: bool) -> bool:
         """Whether `file` is not what the ledger says: in late hours by size and time, in hours asked for by its bytes."""
         if file.size != entry.size or (file.problem is None) != (entry.checksum != ""):
@@ -260,7 +272,9 @@ class _HourLanding:
     def _load(self, cursor: Cursor, files: list[Found], replaced: set[str], done: HourReport) -> None:
         entries = []
         with Loader(cursor, self.source.name, self.hour, user_agents.identify) as loader:
+            ahead = deque(files)
             for file, file_id in zip(files, ledger.new_file_ids(cursor, len(files)), strict=True):
+                self._read_ahead(ahead, file)
                 loader.begin_file(file_id, file.path)
                 try:
                     entries.append(self._load_file(loader, file, file_id))

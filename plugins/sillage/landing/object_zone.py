@@ -22,6 +22,7 @@ from .zone import (
     HIDDEN,
     HOUR_NAME,
     LOOK_AHEAD,
+    READ_AHEAD,
     Found,
     LandingError,
     day_folders,
@@ -30,7 +31,7 @@ from .zone import (
     ledger_name,
 )
 
-# What is read of an object in one request, and held of it in memory at most twice.
+# What is read of an object in one request, and held of it in memory at most twice. A smaller one is read by one request.
 BLOCK_BYTES = 4 * 1024 * 1024
 # Objects of listed days that are kept: about 300 bytes each. The days that are looked at now are kept however many they hold.
 KEPT_OBJECTS = 200_000
@@ -73,6 +74,8 @@ class ObjectZone:
         self._folders: dict[str, frozenset[str]] = {}
         self._days: OrderedDict[tuple[str, date], Future[_Day]] = OrderedDict()
         self._threads = ThreadPoolExecutor(LOOK_AHEAD, "sillage-listing")
+        self._beginnings: dict[str, Future[bytes]] = {}
+        self._readers = ThreadPoolExecutor(READ_AHEAD, "sillage-reading")
         self._source = threading.Lock()
         found = sum(1 for _ in self._entries(""))
         # A bucket may be empty; a folder in one is there by what it holds.
@@ -115,23 +118,45 @@ class ObjectZone:
         source, *day, _ = folder.split("/")
         yield from self._day(source, date.fromisoformat("-".join(day))).files.get(folder, ())
 
+    def read_ahead(self, paths: Sequence[str]) -> None:
+        """Begin to read `paths`, side by side; of what was begun before and is none of them nothing is kept."""
+        self._beginnings = {path: future for path, future in self._beginnings.items() if path in paths}
+        for path in paths:
+            if path not in self._beginnings:
+                self._beginnings[path] = self._readers.submit(self._beginning, path, BLOCK_BYTES)
+
     def open(self, path: str) -> BinaryIO:
         """The object at `path`. Raises UnreadableError, also while it is read, where it is no longer what it was."""
-        return cast(BinaryIO, _Object(self._fs, self.location, self._path(os.fsdecode(file_name(path))), path))
+        begun = self._beginnings.pop(path, None)
+        try:
+            beginning = begun.result() if begun else self._beginning(path, BLOCK_BYTES)
+        except Exception as error:
+            raise object_errors.unreadable(self.location, path, error) from error
+        if len(beginning) < BLOCK_BYTES:
+            return io.BytesIO(beginning)
+        return cast(BinaryIO, _Object(self._fs, self.location, self._path_of(path), path))
 
     def beginning(self, path: str, size: int) -> bytes | None:
         """The first `size` bytes of the object at `path`; None where there is none."""
         try:
-            # Not open(): it asks a store twice more for what is not there.
-            return cast(bytes, self._fs.cat_file(self._path(os.fsdecode(file_name(path))), start=0, end=size))
+            return self._beginning(path, size)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         except Exception as error:
-            if object_errors.is_empty_range(error):
-                return b""
             raise object_errors.unreadable(self.location, path, error) from error
 
-    def _path(self, key: str) -> str:
+    def _beginning(self, path: str, size: int) -> bytes:
+        # Not the file system's open(): that asks a store twice more, also for what is not there.
+        try:
+            return cast(bytes, self._fs.cat_file(self._path_of(path), start=0, end=size))
+        except Exception as error:
+            if object_errors.is_empty_range(error):
+                return b""
+            raise
+
+    def _path_of(self, path: str) -> str:
+        """The file system's path of what the ledger calls `path`."""
+        key = os.fsdecode(file_name(path))
         return f"{self._prefix}/{key}" if self._prefix else key
 
     def _entries(self, folder: str) -> Iterator[tuple[str, bool]]:

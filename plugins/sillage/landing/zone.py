@@ -22,6 +22,8 @@ HIDDEN = "."
 _YEAR = re.compile(r"[12][0-9]{3}")
 # Days that are listed side by side where a listing is a request.
 LOOK_AHEAD = 4
+# Files that are read side by side where reading is a request.
+READ_AHEAD = 8
 # What a sentence shows of a path, and how many paths it names.
 _SHOWN_LENGTH = 200
 _EXAMPLES = 3
@@ -86,6 +88,9 @@ class Zone(Protocol):
 
     def files(self, folder: str) -> Iterator[Found]:
         """The files in an hour folder and the folders below it, in no order."""
+
+    def read_ahead(self, paths: Sequence[str]) -> None:
+        """Somebody will open `paths` next, READ_AHEAD at most: a zone far away begins to read them."""
 
     def open(self, path: str) -> BinaryIO:
         """The file at `path`, to be read from its start."""
@@ -230,6 +235,9 @@ class FolderZone:
                 if not isinstance(error.__cause__, OSError) or error.__cause__.errno != errno.ENAMETOOLONG:
                     raise
                 yield Found(ledger_name(below), 0, datetime.fromtimestamp(0, UTC), _TOO_LONG)
+
+    def read_ahead(self, paths: Sequence[str]) -> None:
+        """A disk answers at once."""
 
     def open(self, path: str) -> BinaryIO:
         """The file at `path`."""
