@@ -363,6 +363,24 @@ def test_a_file_that_ends_before_its_size_is_told(tmp_path: Path, monkeypatch: p
             opened.read()
 
 
+def test_a_large_file_that_is_replaced_while_it_is_read_is_told_where_no_version_can_be_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_zone, "BLOCK_BYTES", 1000)
+    file = tmp_path / "ses/2026-01-01/07/a"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"x" * 20_000)
+    zone = open_zone(f"file://{tmp_path}")
+    with closing(zone.open("ses/2026-01-01/07/a")) as opened:
+        assert len(opened.read(1000)) == 1000
+        file.write_bytes(b"y" * 20_000)
+        os.utime(file, (1, 1))
+        with pytest.raises(UnreadableError, match=r"ses/2026-01-01/07/a .*was replaced while it was read"):
+            opened.read()
+    with closing(zone.open("ses/2026-01-01/07/a")) as opened:
+        assert opened.read() == b"y" * 20_000
+
+
 @pytest.mark.parametrize(
     ("location", "parts"),
     [

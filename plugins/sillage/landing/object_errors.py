@@ -129,6 +129,14 @@ def cut(location: str, path: str, read: int, size: int) -> UnreadableError:
     )
 
 
+def replaced(location: str, path: str) -> UnreadableError:
+    """The object at `path` is another one at its end than at its beginning."""
+    return UnreadableError(
+        f"The file {shown(path)} of the landing zone {shown(location)} cannot be read (it was replaced while it was read), so"
+        " nothing new of its hour was landed: let whoever writes give each file a name of its own, then clear the task."
+    )
+
+
 def is_empty_range(error: BaseException) -> bool:
     """Whether `error` says that an object has no byte of what was asked for."""
     return not _EMPTY.isdisjoint(_names(error))

@@ -313,7 +313,8 @@ class _Object(io.RawIOBase):
         super().__init__()
         self._fs, self._location, self._path, self._shown_as = fs, location, path, shown_as
         try:
-            # S3's clients ask for the version that they saw when it was opened.
+            # S3 is asked for the version that was there when it was opened; of others the stamps are compared.
+            self._stamp = None if hasattr(fs, "call_s3") else self._stamped()
             self._file = fs.open(path, "rb", block_size=BLOCK_BYTES, cache_type="readahead")
             self._size: int | None = getattr(self._file, "size", None)
         except Exception as error:
@@ -334,12 +335,20 @@ class _Object(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             data = self._file.read(len(buffer))
+            is_other = not data and self._stamp is not None and self._stamped() != self._stamp
         except Exception as error:
             raise object_errors.unreadable(self._location, self._shown_as, error) from error
         if not data and len(buffer) and self._size is not None and self.tell() < self._size:
             raise object_errors.cut(self._location, self._shown_as, self.tell(), self._size)
+        if is_other:
+            raise object_errors.replaced(self._location, self._shown_as)
         buffer[: len(data)] = data
         return len(data)
+
+    def _stamped(self) -> tuple[int, datetime]:
+        self._fs.invalidate_cache()
+        info = self._fs.info(self._path)
+        return int(info["size"] or 0), _modified_at(info)
 
     def close(self) -> None:
         if not self.closed:
