@@ -24,8 +24,8 @@ messages as (
         message_key,
         recipient_id,
         max(recipient_domain) as recipient_domain,
-        -- A number, of which the planner expects few to be 1; of a truth it expects half, and sorts all events for them.
-        case when min(recipient_domain) != max(recipient_domain) then 1 else 0 end as has_several_domains,
+        -- A truth, of which the planner expects half: were few expected, it would go through all messages for each event.
+        min(recipient_domain) != max(recipient_domain) as has_several_domains,
         bit_or(
             {%- for name, condition in message_flags().items() %}
             case when {{ condition }} then {{ 2 ** loop.index0 }} else 0 end{{ ' +' if not loop.last }}
@@ -74,7 +74,7 @@ moved as (
         recipient_id,
         recipient_domain
     from messages
-    where has_several_domains = 1
+    where has_several_domains
 
 ),
 
