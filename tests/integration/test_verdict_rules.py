@@ -128,3 +128,28 @@ def test_scanners_are_told_from_people_in_a_labelled_simulation(
     assert verdicts.report(verdicts.judged(warehouse_url, world)) == 0, capsys.readouterr().out
     # The simulation is no picture book: what the rules cannot see is in it.
     assert "scanner slowly" in capsys.readouterr().out
+
+
+def test_an_opt_out_by_one_click_is_a_person_s_whatever_program_asked_for_it(
+    warehouse_url: str, tmp_path: Path
+) -> None:
+    asked = {
+        name: event("opt_out", number, recipient_id=name, user_agent=agent, **told)
+        for number, (name, agent, told) in enumerate(
+            [
+                ("by post", "python-requests/2.31", {"method": "POST"}),
+                ("by post, nameless", "", {"method": "POST"}),
+                ("by get", "python-requests/2.31", {"method": "GET"}),
+                ("by a provider's word", "python-requests/2.31", {}),
+            ]
+        )
+    }
+    write_file(tmp_path, "canonical", EIGHT, "events.jsonl", asked.values())
+    run_hours(warehouse_url, tmp_path, Window(EIGHT, EIGHT + HOUR))
+    library = {("bot", "http_library")}
+    assert verdicts(warehouse_url) == {
+        "by post": {("human", "no_rule")},
+        "by post, nameless": {("human", "no_rule")},
+        "by get": library,
+        "by a provider's word": library,
+    }

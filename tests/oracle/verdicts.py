@@ -53,7 +53,8 @@ def _verdict(
         return "scanner_click", "burst"
     if is_sweep:
         return "scanner_click", "sweep"
-    is_robot = agent is not None and classify(agent).agent_kind in ("crawler", "library", "empty")
+    is_one_click = event.event_type == "opt_out" and event.method == "POST"
+    is_robot = agent is not None and not is_one_click and classify(agent).agent_kind in ("crawler", "library", "empty")
     if event.method == "HEAD" or is_robot:
         return "bot", "user_agent"
     if event.event_type == "click" and any(0 <= event.at - at <= 10 * SECOND for at in delivered):

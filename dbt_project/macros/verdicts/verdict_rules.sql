@@ -4,6 +4,8 @@
   nulls, `network` the operator's scanner network that the address lies in or nulls. Evidence for each rule: docs/indicators.md.
 #}
 {% macro verdict_conditions() %}
+    {#- RFC 8058: a mailbox provider's server asks for whoever pressed its button, by POST, which no scanner sends. -#}
+    {%- set is_one_click = "coalesce(event.event_type = 'opt_out' and event.http_method = 'POST', false)" -%}
     {{ return({
         'provider_flag': "event.is_machine_flagged",
         'image_proxy': "event.event_type = 'open' and event.agent_kind = 'mail_proxy'",
@@ -12,9 +14,9 @@
         'burst': "pattern.is_burst",
         'sweep': "pattern.is_sweep",
         'head_request': "event.http_method = 'HEAD'",
-        'empty_agent': "event.agent_kind = 'empty'",
-        'http_library': "event.agent_kind = 'library'",
-        'crawler': "event.agent_kind = 'crawler'",
+        'empty_agent': "event.agent_kind = 'empty' and not " ~ is_one_click,
+        'http_library': "event.agent_kind = 'library' and not " ~ is_one_click,
+        'crawler': "event.agent_kind = 'crawler' and not " ~ is_one_click,
         'early_click': "pattern.is_early_click",
         'scanner_network': "network.verdict is not null and event.event_type in ('click', 'opt_out', 'mirror_page', 'web')",
     }) }}
