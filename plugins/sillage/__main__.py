@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from . import __version__, imports, installation
 from . import settings as settings_module
 from .airflow_settings import UnusableConnectionError
 from .collector import configuration as collector_configuration
+from .health import Level, Report, prometheus
 from .links import command as links_command
 from .links.messages import LinkError
 from .proof import command as proof
@@ -65,13 +67,14 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         chosen = settings_module.load()
-        # `init` works for an Airflow that is there, whose environment it needs as it is.
-        if arguments.action is not init:
+        # `init` works for an Airflow that is there, whose environment it needs as it is; so does a probe of one.
+        if arguments.action is not init and (arguments.action is not health or was_started(chosen)):
             _make_surroundings_ours(chosen)
         return int(arguments.action(chosen, arguments) or 0)
     except EXPECTED as error:
         complain(str(error))
-        return 1
+        # A probe that cannot ask is no warning.
+        return int(Level.CRITICAL) if arguments.action is health else 1
     except OSError as error:
         complain(f"{error.filename or 'A file'} cannot be used: {error.strerror}. Is the disk full or closed to you?")
         return 1
@@ -97,6 +100,10 @@ def _add_arguments(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument("origin", help="URL of its database, or its export (a zip, a folder or a file)")
         command.add_argument("--landing", help="the folder to write into (default: SILLAGE_LANDING)")
         command.add_argument("--hour", help="hour of arrival in UTC, like 2026-01-01T00 (default: the present one)")
+    if name == "health":
+        form = command.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="the whole report for a program")
+        form.add_argument("--metrics", action="store_true", help="every figure in the text format of Prometheus")
     if name == "logs":
         command.add_argument("--follow", action="store_true")
     if name == "init":
@@ -186,7 +193,28 @@ def status(chosen: Settings, _: argparse.Namespace) -> int:
     problems += state.trouble(chosen, stopped)
     for problem in problems:
         complain(problem)
-    return 1 if problems else 0
+    # What is wrong with parts was told above, with more patience than a probe has.
+    report = state.probe(chosen)
+    report.findings = [one for one in report.findings if one.cause not in ("component", "warehouse")]
+    print("\n".join(_told(report)))
+    return 1 if problems or report.level == Level.CRITICAL else 0
+
+
+def health(chosen: Settings, arguments: argparse.Namespace) -> int:
+    """How Sillage is, asked from outside: exits with 0 (well), 1 (warning) or 2 (critical) within 5 s, whatever is dead."""
+    report = state.probe(chosen)
+    if arguments.json:
+        print(json.dumps(report.as_json(), indent=2))
+    elif arguments.metrics:
+        print(prometheus.text(report), end="")
+    else:
+        print("\n".join(_told(report)) or "OK        Everything that was asked for is well.")
+    return int(report.level)
+
+
+def _told(report: Report) -> list[str]:
+    """A line for each finding, the worst first."""
+    return [shown(f"{one.level.name:9} {one.cause}: {one.sentence} {one.advice}", keep="") for one in report.findings]
 
 
 def logs(chosen: Settings, arguments: argparse.Namespace) -> int:
@@ -321,6 +349,7 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "up": up,
     "down": down,
     "status": status,
+    "health": health,
     "logs": logs,
     "psql": psql,
     "run": run,

@@ -167,6 +167,7 @@ def test_a_component_that_is_killed_comes_back_without_a_hand(machine: Machine, 
     assert living(family) == [], "what it left behind is ended"
     line = next(line for line in machine.sillage("status").stdout.splitlines() if line.startswith(name))
     assert "times started again: 1, last at 20" in line
+    assert f"WARN      component: {name} ended and was started again at 20" in machine.sillage("health").stdout
     assert f"{name} is started again." in processes.log_of(machine.home / "state", processes.SUPERVISOR).read_text()
 
 
@@ -187,6 +188,11 @@ def test_nothing_is_left_after_the_supervisor_and_the_scheduler_were_killed_and_
     until(lambda: machine.pid("scheduler") is None)
     workers = [process for process in living(families) if "LocalExecutor" in " ".join(process.cmdline())]
     assert workers, "no worker has outlived its scheduler, so this proves nothing"
+    began = time.monotonic()
+    told = machine.sillage("health")
+    assert time.monotonic() - began < 5
+    assert told.returncode == 2
+    assert "CRITICAL  component: scheduler does not run." in told.stdout
     told = machine.sillage("status")
     assert told.returncode == 1
     assert "Not running: supervisor, scheduler. `make up` starts what is missing" in told.stderr

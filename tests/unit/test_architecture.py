@@ -30,6 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "quality": {"runs", "warehouse", "settings", "window", "privacy"},
     "upkeep": {"runs", "privacy"},
     "pipeline": {"landing", "transform", "quality", "upkeep", "runs", "warehouse", "settings", "window", "privacy"},
+    "health": {"warehouse", "window", "privacy"},
     "airflow_preload": set(),
     "airflow_turn": {"pipeline", "runs", "warehouse"},
     "airflow_dags": {"airflow_turn", "pipeline", "transform"},
@@ -42,6 +43,7 @@ ARROWS: dict[str, set[str]] = {
     "imports": set(),
     "quickstart": {
         "pipeline",
+        "health",
         "landing",
         "sources",
         "quality",
@@ -56,6 +58,7 @@ ARROWS: dict[str, set[str]] = {
         "collector",
         "links",
         "proof",
+        "health",
         "quickstart",
         "installation",
         "imports",
@@ -78,6 +81,7 @@ CONNECTED = {
     "tabs",
     "quickstart",
     "pipeline",
+    "health",
 }
 # Modules here know the bytes they are given and nothing of the machine: no database, no clock, no setting.
 PURE = {"reading", "window", "sources", "links"}

@@ -23,6 +23,7 @@ ROOMS = (
     "bench",
     "dags",
     "dbt_project",
+    "deploy",
     "docker",
     "docs",
     "examples",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
+from datetime import UTC, datetime
 
-from .. import warehouse
+from .. import health, warehouse
+from ..health import airflow_facts
 from ..runs import counting_rules
 from ..settings import Settings
 from . import preparation, processes, statistics, supervisor
@@ -36,6 +39,19 @@ def parts(settings: Settings) -> tuple[list[str], list[str]]:
         lines.append(_line(name, pid, f"log {processes.log_of(settings.home, name)}{_history(noted, name)}"))
         stopped += [] if pid else [name]
     return lines, stopped
+
+
+def probe(settings: Settings) -> health.Report:
+    """How Sillage is: with the processes of this machine where `make up` started them, else by what the environment names."""
+    is_ours = was_started(settings)
+    return health.ask(
+        home=settings.home,
+        landing=settings.landing,
+        warehouse_url=owner_url(settings) if is_ours else settings.warehouse_url,
+        raw_days=settings.raw_days,
+        parts=_watched(settings) if is_ours else (),
+        airflow_url=airflow_facts.address(os.environ, settings.port if is_ours else None),
+    )
 
 
 def published(settings: Settings) -> str:
@@ -82,6 +98,26 @@ def owner_url(settings: Settings) -> str:
     if server is None:
         return settings.warehouse_url
     return server.url("sillage", preparation.OWNER, load(settings.home).warehouse_owner)
+
+
+def _watched(settings: Settings) -> list[health.Part]:
+    """The processes that are to run here, the supervisor first."""
+    noted, found = supervisor.told(settings.home), []
+    server = preparation.embedded_server(settings)
+    names = (processes.SUPERVISOR, *([supervisor.POSTGRES] if server else []), *processes.PARTS)
+    for name in names:
+        pid = server.pid() if server and name == supervisor.POSTGRES else processes.running(settings.home, name)
+        note = noted.get(name, {})
+        at = note.get("restarted_at")
+        found.append(
+            health.Part(
+                name,
+                pid is not None,
+                int(str(note.get("restarts", 0))),
+                datetime.strptime(str(at), supervisor.TIME_FORMAT).replace(tzinfo=UTC) if at else None,
+            )
+        )
+    return found
 
 
 def _silent(settings: Settings, names: list[str]) -> list[str]:

@@ -37,6 +37,7 @@ TRIES = 20
 STEADY_SECONDS = 300
 POSTGRES = "postgres"
 START_SECONDS = 60
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S UTC"
 
 
 @dataclass
@@ -75,7 +76,7 @@ class Watched:
             return None
         self.restarts += 1
         self._failures += 1
-        self.restarted_at = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        self.restarted_at = datetime.now(UTC).strftime(TIME_FORMAT)
         return self._start(now)
 
     def _start(self, now: float) -> str:
