@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import __version__, imports, installation
+from . import __version__, alerts, imports, installation
 from . import settings as settings_module
 from .airflow_settings import UnusableConnectionError
 from .collector import configuration as collector_configuration
@@ -104,6 +104,7 @@ def _add_arguments(command: argparse.ArgumentParser, name: str) -> None:
         form = command.add_mutually_exclusive_group()
         form.add_argument("--json", action="store_true", help="the whole report for a program")
         form.add_argument("--metrics", action="store_true", help="every figure in the text format of Prometheus")
+        command.add_argument("--alert", action="store_true", help="send what is news to SILLAGE_ALERT_...")
     if name == "logs":
         command.add_argument("--follow", action="store_true")
     if name == "init":
@@ -203,6 +204,8 @@ def status(chosen: Settings, _: argparse.Namespace) -> int:
 def health(chosen: Settings, arguments: argparse.Namespace) -> int:
     """How Sillage is, asked from outside: exits with 0 (well), 1 (warning) or 2 (critical) within 5 s, whatever is dead."""
     report = state.probe(chosen)
+    if arguments.alert:
+        alerts.tell(report, chosen, state.base_url(chosen), is_repeated=True)
     if arguments.json:
         print(json.dumps(report.as_json(), indent=2))
     elif arguments.metrics:

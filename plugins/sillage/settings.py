@@ -39,6 +39,10 @@ class Settings:
     rejected_days: int = 90
     tabs_url: str = ""  # the warehouse as the read-only role tabs_reader
     admin_url: str = ""  # an administrator's login, for `sillage init`
+    alert_url: str = ""  # who is told of failures (alerts/channels.py)
+    alert_slack: str = ""
+    alert_mail: str = ""
+    alert_apprise: str = ""
     database_cores: int | None = None  # of the machine that Postgres has; None: found out (transform/capacity.py)
     database_memory_gb: int | None = None
 
@@ -102,6 +106,10 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         tracking_days=whole_number("SILLAGE_TRACKING_DAYS", given.get("SILLAGE_TRACKING_DAYS"), 360, 3, 36500),
         rejected_days=whole_number("SILLAGE_REJECTED_DAYS", given.get("SILLAGE_REJECTED_DAYS"), 90, 1, 36500),
         admin_url=given.get("SILLAGE_ADMIN_URL") or "",
+        alert_url=given.get("SILLAGE_ALERT_URL") or "",
+        alert_slack=given.get("SILLAGE_ALERT_SLACK") or "",
+        alert_mail=given.get("SILLAGE_ALERT_MAIL") or "",
+        alert_apprise=given.get("SILLAGE_ALERT_APPRISE") or "",
         tabs_url=_with_password(given.get("SILLAGE_TABS_URL") or "", given.get("SILLAGE_TABS_PASSWORD_FILE")),
         database_cores=whole_number("SILLAGE_DATABASE_CORES", given.get("SILLAGE_DATABASE_CORES"), 0, 1, 1024) or None,
         database_memory_gb=whole_number(

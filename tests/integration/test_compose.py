@@ -62,7 +62,7 @@ needs_compose = pytest.mark.skipif(not has_compose(), reason="the compose plugin
 
 
 def test_every_service_that_lasts_tells_whether_it_is_healthy() -> None:
-    assert set(LASTING) == {"postgres", "api-server", "scheduler", "dag-processor", "triggerer", "collector"}
+    assert set(LASTING) == {"postgres", "api-server", "scheduler", "dag-processor", "triggerer", "probe", "collector"}
     assert [name for name, one in LASTING.items() if not one.get("healthcheck", {}).get("test")] == []
 
 

@@ -19,6 +19,7 @@ import pytest
 
 from sillage.quickstart import processes
 from sillage.quickstart.embedded_postgres import free_port
+from support.receivers import Webhook, webhook
 
 pytestmark = pytest.mark.slow
 
@@ -66,11 +67,18 @@ class Machine:
 
 
 @pytest.fixture(scope="module")
-def machine() -> Iterator[Machine]:
+def receiver() -> Iterator[Webhook]:
+    with webhook() as kept:
+        yield kept
+
+
+@pytest.fixture(scope="module")
+def machine(receiver: Webhook) -> Iterator[Machine]:
     # Not pytest's own temporary folder: as root that one is closed to the user that runs Postgres.
     with tempfile.TemporaryDirectory(prefix="sillage-home-") as folder:
         Path(folder).chmod(0o755)
         made = Machine(Path(folder))
+        made.environment["SILLAGE_ALERT_URL"] = f"{receiver.url}/hook?token=planted-token"
         yield made
         made.sillage("down")
 
@@ -79,11 +87,16 @@ def living(processes_of: list[psutil.Process]) -> list[psutil.Process]:
     return [process for process in processes_of if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
 
-def until(is_so: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
+def until(is_so: Callable[[], object], patience: float = PATIENCE) -> None:
+    end = time.monotonic() + patience
     while not is_so():
         assert time.monotonic() < end, "it did not come about in time"
         time.sleep(0.5)
+
+
+def of_runs(receiver: Webhook) -> list[str]:
+    """What the receiver was told of runs: the machine's disk may be full, too."""
+    return [f"{one['event']} {one['cause']}" for one in receiver.messages if one["run_id"]]
 
 
 def test_a_run_without_airflow_prints_what_it_did_and_keeps_the_whole_log_in_a_file(machine: Machine) -> None:
@@ -117,21 +130,24 @@ def test_a_run_without_airflow_prints_the_whole_log_when_asked_to(machine: Machi
     assert not [line for line in log if line.isascii() and line.isprintable() and line not in told.stdout]
 
 
-def test_a_run_that_fails_says_why_in_a_sentence_and_where_its_log_is(machine: Machine) -> None:
-    machine.write(*({"event_id": "no event"} for _ in range(2000)))
+def test_a_run_that_fails_says_why_in_a_sentence_and_where_its_log_is(machine: Machine, receiver: Webhook) -> None:
+    assert of_runs(receiver) == []
+    machine.write(*({"event_id": "no event", "email": "planted@example.org"} for _ in range(2000)))
     told = machine.sillage("run", "2026-01-01T00", "2026-01-01T01")
     assert told.returncode == 1
     assert "The run of [2026-01-01T00:00Z, 2026-01-01T01:00Z) failed. Its stage land: " in told.stderr
     assert "2000 of 2000 records" in told.stderr or "rejected" in told.stderr
     assert f"The whole log is {machine.home / 'state' / 'logs' / 'run.log'}" in told.stderr
     assert "Traceback" not in told.stdout + told.stderr
+    assert of_runs(receiver) == ["alert rejected_share"]
     shutil.rmtree(machine.home / "zone" / "canonical")
 
 
-def test_an_hour_whose_files_are_gone_on_purpose_is_run_when_asked_to(machine: Machine) -> None:
+def test_an_hour_whose_files_are_gone_on_purpose_is_run_when_asked_to(machine: Machine, receiver: Webhook) -> None:
     told = machine.sillage("run", "2026-01-01T00", "2026-01-01T01", "--allow-vanished")
     assert told.returncode == 0, told.stdout + told.stderr
     assert "Published 1 hour(s): 0 records read" in told.stdout
+    assert of_runs(receiver) == ["alert rejected_share", "over rejected_share"]
 
 
 def test_what_is_started_is_well_and_starting_again_changes_no_process(machine: Machine) -> None:
@@ -156,6 +172,32 @@ def test_a_run_through_airflow_prints_what_it_did_and_the_logs_of_its_tasks_when
     assert " info This run holds the writer's turn" in told.stdout
     # The hourly run of the workflow may have published its hour by now.
     assert re.search(r"^[12] hours published", told.stdout, re.MULTILINE), told.stdout
+
+
+def test_a_run_that_fails_is_one_message_of_the_dags_callback_and_one_more_when_its_hour_is_published(
+    machine: Machine, receiver: Webhook
+) -> None:
+    before = len(of_runs(receiver))
+    asked = subprocess.run(
+        [sys.executable, "-m", "sillage", "psql"], env=machine.environment, input="delete from raw.canonical;",
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert asked.returncode == 0, asked.stderr
+    assert machine.sillage("run", "2026-01-01T00", "2026-01-01T01").returncode != 0
+    until(lambda: of_runs(receiver)[before:] == ["alert critical_rule"], 120)
+    (message,) = [one for one in receiver.messages if one["run_id"]][before:]
+    assert "critical rule records_add_up" in message["message"].lower()
+    assert message["window"] == "[2026-01-01T00:00Z, 2026-01-01T01:00Z)"
+    assert message["link"].startswith(f"http://127.0.0.1:{machine.environment['SILLAGE_PORT']}/dags/tracking/runs/")
+    machine.write(
+        {"event_id": "e4", "event_type": "delivered", "occurred_at": "2026-01-01T00:02:00Z", "recipient_id": "r1", "delivery_id": "d1"}
+    )  # fmt: skip
+    assert machine.sillage("run", "2026-01-01T00", "2026-01-01T01").returncode == 0
+    until(lambda: of_runs(receiver)[before:] == ["alert critical_rule", "over critical_rule"], 120)
+    assert "planted" not in "".join(receiver.bodies)
+    logs = "".join(path.read_text(errors="replace") for path in (machine.home / "state" / "logs").rglob("*.log"))
+    assert "Alert sent: Sillage: critical rule" in logs
+    assert "planted-token" not in logs
 
 
 @pytest.mark.parametrize("name", ["scheduler", "api-server", "triggerer", "dag-processor", "collector"])

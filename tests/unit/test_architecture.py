@@ -31,9 +31,10 @@ ARROWS: dict[str, set[str]] = {
     "upkeep": {"runs", "privacy"},
     "pipeline": {"landing", "transform", "quality", "upkeep", "runs", "warehouse", "settings", "window", "privacy"},
     "health": {"warehouse", "window", "privacy"},
+    "alerts": {"health", "settings", "privacy"},
     "airflow_preload": set(),
     "airflow_turn": {"pipeline", "runs", "warehouse"},
-    "airflow_dags": {"airflow_turn", "pipeline", "transform"},
+    "airflow_dags": {"airflow_turn", "alerts", "pipeline", "settings", "transform"},
     "tabs": {"runs", "warehouse", "settings", "privacy"},
     "airflow_tabs": {"tabs"},
     "installation": {"airflow_settings", "transform", "warehouse", "settings"},
@@ -42,6 +43,7 @@ ARROWS: dict[str, set[str]] = {
     "collector": {"reading", "links", "settings"},
     "imports": set(),
     "quickstart": {
+        "alerts",
         "pipeline",
         "health",
         "landing",
@@ -55,6 +57,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "proof": {"links", "quickstart", "tabs", "window"},
     "__main__": {
+        "alerts",
         "collector",
         "links",
         "proof",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG, CronDataIntervalTimetable, task
 
 from .. import pipeline
+from .alerting import CALLBACKS
 from .retries import UPKEEP_ARGUMENTS
 
 ABOUT = """
@@ -40,6 +41,7 @@ with DAG(
     max_active_runs=1,
     tags=["repo/sillage", "triage/clear-and-rerun"],
     default_args=UPKEEP_ARGUMENTS,
+    **CALLBACKS,
 ) as dag:
 
     @task

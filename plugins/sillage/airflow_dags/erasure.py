@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk import DAG, Param, task
 
 from .. import pipeline
+from .alerting import CALLBACKS
 from .retries import UPKEEP_ARGUMENTS
 
 ABOUT = """
@@ -40,6 +41,7 @@ with DAG(
     },
     tags=["repo/sillage", "triage/clear-and-rerun"],
     default_args=UPKEEP_ARGUMENTS,
+    **CALLBACKS,
 ) as dag:
 
     @task

@@ -17,6 +17,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from .. import pipeline, transform
 from ..airflow_turn import TakeTurn
+from .alerting import CALLBACKS
 from .retries import PASSING_TROUBLE
 
 ABOUT = """
@@ -97,6 +98,7 @@ with DAG(
         "max_retry_delay": timedelta(minutes=10),
         "retry_policy": PASSING_TROUBLE,
     },
+    **CALLBACKS,
 ) as dag:
     turn = TakeTurn(task_id="turn", doc_md="Waits until no other run writes, then begins this one.").as_setup()
 

@@ -2,5 +2,6 @@
 
 from .finding import Finding, Level, Report
 from .probe import Part, ask
+from .warehouse_facts import failed_run
 
-__all__ = ["Finding", "Level", "Part", "Report", "ask"]
+__all__ = ["Finding", "Level", "Part", "Report", "ask", "failed_run"]

@@ -27,7 +27,8 @@ class Finding:
     """One thing that is wrong: `cause` is a word of thresholds.CAUSES, `subject` tells findings of one cause apart.
 
     `sentence` says what is wrong and where, `advice` what to do; neither holds an address. `signature` is what stays the same
-    while the cause does (default: the cause); `window` and `run_id` are of the run that failed, where one did.
+    while the cause does (default: the cause); `window` and `run_id` are of the run that failed, where one did. A finding that is not
+    `is_told` wakes nobody: it is seen by who asks.
     """
 
     cause: str
@@ -38,6 +39,7 @@ class Finding:
     signature: str = ""
     window: str = ""
     run_id: str = ""
+    is_told: bool = True
 
     @property
     def key(self) -> str:

@@ -123,6 +123,7 @@ def _parts(parts: Sequence[Part], at: datetime) -> Report:
                     f" ({part.restarts} time(s) since the start).",
                     "Its log says why it ended.",
                     subject=part.name,
+                    is_told=False,
                 )
             )
     return report

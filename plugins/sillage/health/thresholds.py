@@ -95,6 +95,7 @@ THRESHOLDS = {
 PLAIN = {
     "run_failed": "a run failed and nothing was published since, or its hours never were",
     "critical_rule": "the same, by a critical rule of a boundary",
+    "dag_failed": "a run of `cleanup` or `erasure` failed, or one of `tracking` before it began (told by alerts, never by a probe)",
     "late_hours": "late hours are left aside, because a run cannot take them",
     "warehouse": "the warehouse does not answer",
     "component": "a process of Airflow's, or the collector, does not run or gives no sign of life",

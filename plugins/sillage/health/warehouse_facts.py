@@ -44,6 +44,7 @@ def ask(url: str, at: datetime, raw_days: int) -> Report:
                         Level.WARN,
                         "The warehouse is empty: it was never prepared.",
                         "Run `make up` or `sillage init`.",
+                        is_told=False,
                     )
                 )
                 return report
@@ -116,12 +117,13 @@ def _newest_hour(cursor: Cursor, report: Report) -> None:
                 level,
                 f"{backlog} landed hours are not published.",
                 "See which runs fail (tab Workflow status); run the hours again: `make run START=... END=...`.",
+                is_told=False,
             )
         )
     if since is None:
         # Nothing was ever begun: a new installation, or one whose DAG was never switched on.
         report.findings.append(
-            Finding("hour_missing", Level.WARN, "No hour was ever run.", "Switch the DAG `tracking` on.")
+            Finding("hour_missing", Level.WARN, "No hour was ever run.", "Switch the DAG `tracking` on.", is_told=False)
         )
         return
     # A new installation that begins with an old hour has not missed one yet.
@@ -188,6 +190,17 @@ def _failed_runs(cursor: Cursor, report: Report) -> None:
             run_id=run_id,
         )
     )
+
+
+def failed_run(url: str, run_id: str) -> Finding | None:
+    """The finding of `run_id`, which is known to have failed, whatever ops.run says of it; None if it is not known there."""
+    try:
+        with warehouse.connect(url, "sillage health") as connection, warehouse.transaction(connection) as cursor:
+            cursor.execute("select window_start, window_end, message from ops.run where run_id = %s", (run_id,))
+            row = cursor.fetchone()
+            return failure(cursor, run_id, Window(row[0], row[1]), row[2] or "") if row else None
+    except (warehouse.WarehouseError, psycopg2.Error):
+        return None
 
 
 def failure(cursor: Cursor, run_id: str, window: Window, otherwise: str) -> Finding:

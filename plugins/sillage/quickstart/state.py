@@ -54,6 +54,12 @@ def probe(settings: Settings) -> health.Report:
     )
 
 
+def base_url(settings: Settings) -> str:
+    """Airflow's address as people reach it, for links; empty if it is not known."""
+    named = os.environ.get("AIRFLOW__API__BASE_URL", "")
+    return named or (f"http://127.0.0.1:{settings.port}" if was_started(settings) else "")
+
+
 def published(settings: Settings) -> str:
     """A sentence about the hours published, and one where older rules counted some. Raises WarehouseError if the warehouse
     is away or a newer Sillage's.

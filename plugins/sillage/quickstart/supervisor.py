@@ -21,6 +21,7 @@ from pathlib import Path
 
 import psutil
 
+from .. import alerts
 from .. import settings as settings_module
 from . import home as home_module
 from . import preparation, processes
@@ -37,6 +38,10 @@ TRIES = 20
 STEADY_SECONDS = 300
 POSTGRES = "postgres"
 START_SECONDS = 60
+# What no run can tell (an hour that is missing, a scheduler that is dead) is asked for from here, once the components had the time
+# to start, so that a finding that lasts is told within two minutes.
+PROBE_SECONDS = 60
+FIRST_PROBE_SECONDS = 180
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S UTC"
 
 
@@ -98,6 +103,38 @@ class Watched:
         return f"{self.name} has ended; it is started again in {wait} s."
 
 
+@dataclass
+class Probe:
+    """Runs `sillage health --alert` now and then, as a process of its own: what hangs there costs the components nothing."""
+
+    home: Path
+    environment: dict[str, str]
+    _due: float | None = field(default=None, repr=False)
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def look(self, now: float) -> None:
+        """Start the next probe where its time has come and the last one has ended. `now`: as for Watched."""
+        if self._due is None:
+            self._due = now + FIRST_PROBE_SECONDS
+        if now < self._due or (self._process and self._process.poll() is None):
+            return
+        self._due = now + PROBE_SECONDS
+        with processes.log_of(self.home, "alerts").open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "sillage", "health", "--alert"],
+                env={**self.environment, processes.MARK: str(self.home)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def end(self) -> None:
+        """End a probe that is under way."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+
 def start(house: House) -> bool:
     """Start the supervisor with the settings of `house`, and wait until the components are there; False where it runs so.
 
@@ -140,9 +177,14 @@ def restarts(home: Path) -> dict[str, int]:
     return {name: int(str(part["restarts"])) for name, part in told(home).items()}
 
 
-def watch(home: Path, parts: list[Watched], over: threading.Event) -> None:
-    """Keep `parts` running until `over` is set, and note down what had to be done."""
+def watch(home: Path, parts: list[Watched], over: threading.Event, probe: Probe | None = None) -> None:
+    """Keep `parts` running until `over` is set, and note down what had to be done; where there is a `probe`, let it tell of them."""
     while not over.is_set():
+        if probe:
+            try:
+                probe.look(time.monotonic())
+            except OSError as error:
+                log.warning("The probe cannot be started: %s", error)
         changed = False
         for part in parts:
             sentence = part.look(time.monotonic())
@@ -183,7 +225,10 @@ def main() -> int:
         if server:
             parts.append(_postgres(server))
     parts += [_component(chosen.home, name, environment, print_of) for name in reversed(processes.PARTS)]
-    watch(chosen.home, parts, over)
+    probe = Probe(chosen.home, environment) if alerts.is_configured(environment) else None
+    watch(chosen.home, parts, over, probe)
+    if probe:
+        probe.end()
     log.info("The supervisor ends.")
     return 0
 
