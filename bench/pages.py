@@ -31,6 +31,7 @@ from support.tabs_house import open_house
 
 ROUNDS = 24
 P95_LIMIT_MS = 300.0
+PEOPLE = "/delivery/recipients"
 MEMORY_LIMIT_MB = 150.0
 
 # The largest delivery, a middling one, and the busiest recipient of the largest: a person opens these, not the empty ones.
@@ -129,8 +130,18 @@ def _addresses(owner_url: str) -> dict[str, str]:
         "recipients, inactive": ("/recipients", {"who": "inactive", "months": 1}),
         "recipients, very active": ("/recipients", {"who": "very_active", "clicks": 25}),
         "recipients, on a console": ("/recipients", {"who": "on_device", "device": "console"}),
-        "recipients on a device": ("/recipients", {"id": first, "device": "mobile"}),
-        "recipients who clicked a link": ("/recipients", {"id": first, "url": url or ""}),
+        "recipients on a device": (PEOPLE, {"id": first, "device": "mobile"}),
+        "recipients who clicked a link": (PEOPLE, {"id": first, "did": "clicked", "url": url or ""}),
+        "recipients who clicked a link and did not buy": (
+            PEOPLE,
+            {"id": first, "did": "clicked", "url": url or "", "also": "not_bought"},
+        ),
+        "recipients who opened and did not click": (PEOPLE, {"id": first, "did": "opened", "also": "not_clicked"}),
+        "recipients who were delivered, by last event": (
+            PEOPLE,
+            {"id": first, "did": "delivered", "sort": "last_at", "order": "desc", "events": "all"},
+        ),
+        "recipients of a domain": (PEOPLE, {"id": first, "did": "delivered", "domain": "gmail.com"}),
         "check tracking": ("/workflow", {}),
         "check tracking, 31 days": ("/workflow", {"days": 31}),
         "quality": ("/workflow/quality", {}),
@@ -138,8 +149,8 @@ def _addresses(owner_url: str) -> dict[str, str]:
         "journal": ("/workflow/journal", {}),
         "journal, failures": ("/workflow/journal", {"state": "failed"}),
     }
-    for behaviour in ("opened", "opened_only", "neither", "bounced"):
-        found[f"recipients who {behaviour}"] = ("/recipients", {"id": first, "did": behaviour})
+    for behaviour in ("opened", "clicked", "not_opened", "bounced", "bought", "complained"):
+        found[f"recipients who {behaviour}"] = (PEOPLE, {"id": first, "did": behaviour})
     for size, delivery_id in (("largest", first), ("middling", middling)):
         found |= {f"{size}: {name}": value for name, value in _of_delivery(delivery_id, url).items()}
     return {name: f"/tracking{path}?{urlencode(query, doseq=True)}" for name, (path, query) in found.items()}

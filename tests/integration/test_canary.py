@@ -200,7 +200,13 @@ def _paths(deliveries: list[str], rights: guard.Rights) -> list[str]:
         "/recipient?id=r1&events=all&type=all",
         "/recipient.csv?id=r1&events=all&type=all",
     ]
-    people += [f"/recipients?id={quote(name, safe='')}&did=opened" for name in deliveries]
+    columns = "&".join(f"columns={name}" for name in ("id", "domain", "reason"))
+    people += [
+        f"/delivery/recipients{form}?id={quote(name, safe='')}&did={did}&{columns}"
+        for name in deliveries
+        for did in ("opened", "bounced")
+        for form in ("", ".csv")
+    ]
     return [*of_all, *of_one, *(people if rights.sees_recipients else [])]
 
 

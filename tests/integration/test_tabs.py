@@ -25,8 +25,9 @@ pytestmark = pytest.mark.slow
 DELIVERY = "d-panier-abandonne"
 PAGES = [
     "/deliveries", "/delivery", "/delivery/urls", "/delivery/positions", "/delivery/message", "/delivery/logs", "/delivery/why",
+    "/delivery/recipients",
     "/cumulated", "/recipients", "/recipient", "/workflow", "/workflow/quality", "/workflow/rejected", "/workflow/journal",
-    "/deliveries.csv", "/delivery/urls.csv", "/delivery/logs.csv", "/recipient.csv", "/workflow/rejected.csv",
+    "/deliveries.csv", "/delivery/recipients.csv", "/delivery/urls.csv", "/delivery/logs.csv", "/recipient.csv", "/workflow/rejected.csv",
 ]  # fmt: skip
 
 

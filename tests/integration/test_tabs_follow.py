@@ -26,18 +26,40 @@ pytestmark = pytest.mark.slow
 
 DELIVERIES = ("d-panier-abandonne", "d-soldes-hiver", "d-newsletter-janvier", "ss-winter-sale", "unassigned:ses")
 NUMBER = re.compile(r'<a ([^>]*)href="([^"]+)"([^>]*)>\s*([\d,]+)\s*</a>')
+_listed: dict[tuple[TestClient, str], int] = {}
 INNER = re.compile(r'href="([^"]*#bounces)"')
 
 
 def followed(client: TestClient, text: str) -> Iterator[tuple[int, str, int]]:
     """Each link of a page whose text is a number: the number, the address, and what is counted there."""
     for before, address, after, number in NUMBER.findall(text):
+        if "/delivery/recipients?" in address:
+            # Every page of a delivery repeats them.
+            if (client, address) not in _listed:
+                _listed[client, address] = listed(client, unescape(address))
+            yield int(number.replace(",", "")), unescape(address), _listed[client, address]
+            continue
         answer = client.get(unescape(address))
         assert answer.status_code == 200, address
         kind = "messages" if 'data-counts="messages"' in before + after else "events"
         if "/workflow/rejected" in address:
             kind = "records"
         yield int(number.replace(",", "")), unescape(address), said(answer.text, kind)
+
+
+def listed(client: TestClient, address: str) -> int:
+    """The messages of all rows behind the address of a list of recipients, added up, page by page and in its file."""
+    answer = client.get(address.replace("/delivery/recipients?", "/delivery/recipients.csv?"))
+    rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+    text = client.get(address).text
+    people, messages = said(text, "people"), said(text, "messages")
+    shown = text.count('<td data-name="Address">')
+    while further := re.search(r'href="([^"]*[?&](?:amp;)?after=[^"]*)"', text):
+        text = client.get(unescape(further[1])).text
+        shown += text.count('<td data-name="Address">')
+    assert shown == len(rows) == people, address
+    assert sum(int(row["messages"]) for row in rows) == messages, address
+    return messages
 
 
 def said(text: str, name: str) -> int:
@@ -55,6 +77,17 @@ def assert_adds_up(client: TestClient, text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("events", ["", "all"])
+def test_numbers_of_people_in_the_list_of_deliveries_and_in_the_sum_of_several_lead_to_these_people(
+    client: TestClient, events: str
+) -> None:
+    for path, query in (("/deliveries", {"q": "d-"}), ("/cumulated", {"id": DELIVERIES[:3]})):
+        text = get(client, path, events=events, **query)
+        asked = set(re.findall(r"/delivery/recipients\?[^\"]*did=(\w+)", text))
+        assert asked == {"delivered", "opened", "clicked"}
+        assert_adds_up(client, text)
+
+
+@pytest.mark.parametrize("events", ["", "all"])
 @pytest.mark.parametrize("delivery_id", DELIVERIES)
 def test_every_number_of_a_delivery_that_can_be_followed_leads_to_rows_that_add_up_to_it(
     client: TestClient, delivery_id: str, events: str
@@ -63,6 +96,12 @@ def test_every_number_of_a_delivery_that_can_be_followed_leads_to_rows_that_add_
     types = assert_adds_up(client, page)
     if not delivery_id.startswith("unassigned:"):
         assert types >= {"open", "click", "bounced", "bounced_hard", "bounced_soft"}
+        assert set(re.findall(r"/delivery/recipients\?[^\"]*did=(\w+)", page)) >= {
+            "delivered",
+            "opened",
+            "clicked",
+            "bounced",
+        }
     # A reason opens its domains, a domain its reasons; their numbers can be followed too.
     for address in sorted(set(INNER.findall(page)))[:6]:
         assert_adds_up(client, client.get(unescape(address)).text)

@@ -66,7 +66,7 @@ MANAGERS = {
     "simple": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
     "fab": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
 }
-RECIPIENTS = {"/recipients", "/recipient", "/recipient.csv"}
+RECIPIENTS = {"/recipients", "/recipient", "/recipient.csv", "/delivery/recipients", "/delivery/recipients.csv"}
 REFUSED = {401, 403}
 
 

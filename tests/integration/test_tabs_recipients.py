@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -11,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from sillage.tabs import guard
-from sillage.tabs.queries import audience, recipients
+from sillage.tabs.queries import audience, people, recipients
 from sillage.tabs.queries.reader import Reader
 from support.tabs_client import client_of, figure, get
 from support.tabs_house import HOSTILE_ID, House
@@ -25,12 +27,12 @@ PEOPLE = "verdict in ('human', 'proxy_open', 'suspect')"
 
 def ids(text: str) -> list[str]:
     """The recipients that a page lists, in its order."""
-    return [unescape(one) for one in re.findall(r'<td class="hostile muted">([^<]+)</td>', text)]
+    return [unescape(one) for one in re.findall(r'<td class="hostile muted"[^>]*>([^<]+)</td>', text)]
 
 
-def all_ids(client: TestClient, **query: object) -> list[str]:
+def all_ids(client: TestClient, path: str, **query: object) -> list[str]:
     """The same over all pages, each reached by the link of the one before."""
-    text = get(client, "/recipients", **query)
+    text = get(client, path, **query)
     found = ids(text)
     while link := re.search(r'href="([^"]*after=[^"]*)"', text):
         text = client.get(unescape(link[1])).text
@@ -48,7 +50,7 @@ def test_a_recipients_strip_agrees_with_the_events(client: TestClient, house: Ho
 
 def test_who_may_not_see_recipients_gets_none_of_their_pages_and_no_address(reader: Reader) -> None:
     viewer = client_of(reader, guard.Rights(False, False))
-    for path in ("/recipients", "/recipient", "/recipient.csv"):
+    for path in ("/recipients", "/recipient", "/recipient.csv", "/delivery/recipients", "/delivery/recipients.csv"):
         assert "need the right to edit" in get(viewer, path, 403, id=HOSTILE_ID)
     for path in ("/delivery/logs", "/delivery/logs.csv"):
         assert not re.search(r"[\w.]{2,}@(example|gmail|orange)", get(viewer, path, id=DELIVERY, events="all"))
@@ -98,31 +100,64 @@ def test_the_only_recipient_found_opens_at_once_and_its_address_is_in_no_address
     assert client.get("/flow/tracking/recipients", params={"q": "nobody@"}, follow_redirects=False).status_code == 200
 
 
+# Of each condition the messages that meet it, as the mart `messages` (and for behaviour `recipient_tracking`) tells them.
+_DID = "exists (select 1 from marts.recipient_tracking as event where event.delivery_id = m.delivery_id" + (
+    " and event.recipient_id = m.recipient_id and {people}{what})"
+)
 TRUTHS = {
-    "opened": "tracked > 0", "opened_only": "tracked > 0 and clicks = 0", "clicked": "clicks > 0", "neither": "tracked = 0",
+    "delivered": "delivered_at is not null", "bounced": "is_hard_bounce or is_soft_bounce", "bounced_hard": "is_hard_bounce",
+    "bounced_soft": "is_soft_bounce", "rejected": "status = 'rejected'", "complained": "is_complaint",
+    "opened": _DID.format(people=PEOPLE, what=""),
+    "clicked": _DID.format(people=PEOPLE, what=" and event_type = 'click'"),
+    "bought": _DID.format(people=PEOPLE, what=" and event_type = 'transaction'"),
+    "opted_out": _DID.format(people=PEOPLE, what=" and event_type = 'opt_out'"),
 }  # fmt: skip
+TRUTHS |= {
+    f"not_{name}": f"delivered_at is not null and not {TRUTHS[name]}" for name in ("opened", "clicked", "bought")
+}
+
+
+def expected_ids(house: House, condition: str, *values: object) -> list[str]:
+    """The recipients of DELIVERY with a message that meets `condition` on the mart `messages` (as m)."""
+    statement = (
+        f"select distinct recipient_id from marts.messages as m where delivery_id = %s and ({condition}) order by 1"
+    )
+    return [row.recipient_id for row in house.rows(statement, DELIVERY, *values)]
 
 
 @pytest.mark.parametrize(("behaviour", "condition"), TRUTHS.items())
 def test_the_recipients_of_a_delivery_by_what_they_did_are_those_of_the_marts(
     client: TestClient, house: House, behaviour: str, condition: str
 ) -> None:
-    expected = house.rows(
-        f"""
-        select recipient_id from (
-            select event.recipient_id, count(tracked.event_id) as tracked,
-                count(tracked.event_id) filter (where tracked.event_type = 'click') as clicks
-            from (select distinct recipient_id from intermediate.int_events where delivery_id = %s and is_standing
-                and not is_withheld and (event_type not in ('open', 'click', 'mirror_page', 'opt_out') or {PEOPLE})) as event
-            left join (select * from marts.recipient_tracking where delivery_id = %s and {PEOPLE}) as tracked using (recipient_id)
-            group by 1
-        ) as message where {condition} order by 1
-        """,
-        DELIVERY,
-        DELIVERY,
+    expected = expected_ids(house, condition)
+    assert all_ids(client, "/delivery/recipients", id=DELIVERY, did=behaviour) == expected
+    assert expected or behaviour in ("rejected", "complained", "opted_out")
+
+
+def test_people_who_did_one_thing_and_not_another_are_those_of_the_marts(client: TestClient, house: House) -> None:
+    def asked(**query: object) -> list[str]:
+        return all_ids(client, "/delivery/recipients", id=DELIVERY, **query)
+
+    opened, clicked = TRUTHS["opened"], TRUTHS["clicked"]
+    assert asked(did="opened", also="not_clicked") == expected_ids(house, f"{opened} and not {clicked}") != []
+    # The order in which two things are asked for changes nothing.
+    assert asked(did="not_clicked", also="opened") == asked(did="opened", also="not_clicked")
+    assert asked(did="not_opened", also="not_bought") == asked(did="not_opened")
+    assert asked(did="opened", also="not_opened") == []
+    one, other = (
+        row.url
+        for row in house.rows(
+            "select url from marts.url_clicks where delivery_id = %s and link_type = 'click'"
+            " order by human_recipient_click_count desc, url limit 2",
+            DELIVERY,
+        )
     )
-    assert all_ids(client, id=DELIVERY, did=behaviour) == [row.recipient_id for row in expected]
-    assert expected
+    on = _DID.format(people=PEOPLE, what=" and event_type = 'click' and url = %s")
+    only = expected_ids(house, f"{on} and not {on}", one, other)
+    assert asked(did="clicked", url=one, also="not_clicked", also_url=other) == only != []
+    both = expected_ids(house, f"{on} and {on}", one, other)
+    assert asked(did="clicked", url=one, also="clicked", also_url=other) == both
+    assert sorted(only + both) == asked(did="clicked", url=one)
 
 
 def test_the_recipients_who_clicked_a_link_or_used_a_device_are_those_of_the_marts(
@@ -135,10 +170,91 @@ def test_the_recipients_who_clicked_a_link_or_used_a_device_are_those_of_the_mar
     mine = f"select distinct recipient_id from marts.recipient_tracking where delivery_id = %s and {PEOPLE}"
     clicked = house.rows(f"{mine} and event_type = 'click' and url = %s order by 1", DELIVERY, link.url)
     on_mobile = house.rows(f"{mine} and device_type = 'mobile' order by 1", DELIVERY)
-    assert all_ids(client, id=DELIVERY, did="opened", url=link.url) == [row.recipient_id for row in clicked]
-    assert all_ids(client, id=DELIVERY, did="opened", device="mobile") == [row.recipient_id for row in on_mobile]
+    path = "/delivery/recipients"
+    assert all_ids(client, path, id=DELIVERY, did="clicked", url=link.url) == [row.recipient_id for row in clicked]
+    assert all_ids(client, path, id=DELIVERY, did="opened", device="mobile") == [row.recipient_id for row in on_mobile]
+    of_gmail = house.rows(
+        "select distinct recipient_id from marts.messages where delivery_id = %s and recipient_domain = 'gmail.com'"
+        " and delivered_at is not null order by 1",
+        DELIVERY,
+    )
+    assert all_ids(client, path, id=DELIVERY, did="delivered", domain="gmail.com") == [
+        row.recipient_id for row in of_gmail
+    ]
     assert clicked
     assert on_mobile
+    assert of_gmail
+
+
+def test_a_list_of_people_is_in_the_order_that_is_asked_for_over_all_its_pages(
+    client: TestClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "PAGE", 7)
+    clicks = {
+        row.recipient_id: row.clicks
+        for row in house.rows(
+            f"select recipient_id, count(*) filter (where event_type = 'click') as clicks from marts.recipient_tracking"
+            f" where delivery_id = %s and {PEOPLE} group by 1",
+            DELIVERY,
+        )
+    }
+    for order, is_descending in (("asc", False), ("desc", True)):
+        found = all_ids(client, "/delivery/recipients", id=DELIVERY, did="opened", sort="clicks", order=order)
+        assert found == sorted(clicks, key=lambda one: (clicks[one], one), reverse=is_descending)
+        by_time = all_ids(client, "/delivery/recipients", id=DELIVERY, did="opened", sort="last_at", order=order)
+        assert sorted(by_time) == sorted(found) != by_time
+    assert len(found) > 14
+    # A place of another order means nothing: the list begins anew.
+    text = get(client, "/delivery/recipients", id=DELIVERY, did="opened", sort="clicks")
+    address = unescape(re.search(r'href="([^"]*after=[^"]*)"', text)[1])  # type: ignore[index]
+    assert (
+        ids(client.get(address.replace("sort=clicks", "sort=opens")).text)[:1]
+        == ids(get(client, "/delivery/recipients", id=DELIVERY, did="opened", sort="opens"))[:1]
+    )
+
+
+@pytest.mark.parametrize("behaviour", ["opened", "not_opened", "bounced", "clicked"])
+def test_a_delivery_that_is_too_large_to_be_read_whole_lists_the_same_people(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, behaviour: str
+) -> None:
+    query = {"id": DELIVERY, "did": behaviour}
+    expected = all_ids(client, "/delivery/recipients", **query)
+    assert "not counted" not in get(client, "/delivery/recipients", **query)
+    monkeypatch.setattr(people, "WHOLE", 1)
+    monkeypatch.setattr(people, "STEP_EVENTS", 9)
+    monkeypatch.setattr(people, "PAGE", 10)
+    assert "not counted" in get(client, "/delivery/recipients", **query)
+    assert all_ids(client, "/delivery/recipients", **query) == expected != []
+
+
+def test_a_file_of_people_holds_what_the_page_counts_and_masks_what_it_masks(reader: Reader, house: House) -> None:
+    query = {"id": DELIVERY, "did": "opened", "also": "not_clicked"}
+    for rights in (guard.Rights(True, True), guard.Rights(True, False)):
+        client = client_of(reader, rights)
+        text = get(client, "/delivery/recipients", **query)
+        rows = list(
+            csv.DictReader(io.StringIO(get(client, "/delivery/recipients.csv", **query).removeprefix("\ufeff")))
+        )
+        assert [row["recipient_id"] for row in rows] == all_ids(client, "/delivery/recipients", **query)
+        assert f"{len(rows)} recipients" in text
+        known = dict(house.rows("select recipient_id, email from marts.recipients"))
+        for row in rows:
+            address = known[row["recipient_id"]]
+            assert row["email"] == (
+                address if rights.sees_addresses else f"{address[0]}•••@{address.partition('@')[2]}"
+            )
+            assert (row["opened"], row["clicked"], row["clicks"]) == ("true", "false", "0")
+
+
+def test_addresses_of_the_list_before_lead_to_the_one_of_today(client: TestClient) -> None:
+    for old, new in (
+        ("opened_only", "did=opened&also=not_clicked"),
+        ("neither", "did=not_opened"),
+        ("bounced", "did=bounced"),
+    ):
+        answer = client.get("/flow/tracking/recipients", params={"id": DELIVERY, "did": old}, follow_redirects=False)
+        assert answer.status_code == 302
+        assert answer.headers["location"] == f"/flow/tracking/delivery/recipients?id={DELIVERY}&{new}"
 
 
 def test_very_active_recipients_are_those_with_that_many_clicks(client: TestClient, house: House) -> None:
@@ -146,7 +262,7 @@ def test_very_active_recipients_are_those_with_that_many_clicks(client: TestClie
         f"select recipient_id from marts.recipient_tracking where event_type = 'click' and {PEOPLE}"
         " and recipient_id in (select recipient_id from marts.recipients) group by 1 having count(*) >= 3 order by 1"
     )
-    assert all_ids(client, who="very_active", clicks=3) == [row.recipient_id for row in expected]
+    assert all_ids(client, "/recipients", who="very_active", clicks=3) == [row.recipient_id for row in expected]
     assert expected
 
 

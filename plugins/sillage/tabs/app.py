@@ -29,7 +29,7 @@ _NO_SUCH = {404: "There is no such page.", 405: "A page of the Tracking tabs is 
 
 def create_app(reader: Reader | None = None) -> FastAPI:
     """The app; `reader` is the way into the warehouse (default: the one of SILLAGE_TABS_URL)."""
-    from .pages import deliveries, delivery, links, logs, recipients, why, workflow
+    from .pages import deliveries, delivery, links, logs, people, recipients, why, workflow
 
     def know_rights(request: Request, rights: guard.Rights) -> None:
         request.state.rights = rights
@@ -47,7 +47,7 @@ def create_app(reader: Reader | None = None) -> FastAPI:
     )
     app.state.reader = reader or Reader(settings.load().tabs_url)
     app.state.averages = {}
-    for module in (deliveries, delivery, links, logs, recipients, why, workflow):
+    for module in (deliveries, delivery, links, logs, people, recipients, why, workflow):
         app.include_router(module.router)
     app.add_api_route("/", start, methods=["GET"])
     app.add_api_route("/static/{name:path}", static, methods=["GET"])

@@ -29,16 +29,6 @@ class Figure:
         return NAMES[self.top_name or ""], NAMES[self.denominator_name or ""]
 
     @property
-    def rows(self) -> dict[str, str] | None:
-        """The filter of the tracking logs whose rows add up to this count; None where events do not tell."""
-        return {**EVENTS, **MESSAGES}.get(self.name)
-
-    @property
-    def counts_messages(self) -> bool:
-        """Whether it is the messages of those rows that are counted."""
-        return self.name in MESSAGES
-
-    @property
     def rate(self) -> Decimal | None:
         """Numerator over denominator, 1 at most, as the marts have it."""
         return _over(self.value, self.denominator)
@@ -91,6 +81,16 @@ EVENTS = {
     "transaction_count": {"type": "transaction"},
 }
 MESSAGES = {"recipient_open_count": {"type": ""}, "recipient_click_count": {"type": "click"}}
+# Which recipients (a condition of queries/people.py) have the messages that a count counts.
+PEOPLE = {
+    "targeted_count": "targeted",
+    "to_deliver_count": "to_deliver",
+    "delivered_count": "delivered",
+    "recipient_open_count": "opened",
+    "recipient_click_count": "clicked",
+    "complaint_count": "complained",
+    "bounce_count": "bounced",
+}
 # What stands above and below the line of a rate, in words.
 NAMES = {
     **{name: label for name, label, _ in COUNTS},
@@ -137,10 +137,25 @@ def counts(row: Any, is_people: bool) -> list[Figure]:
     return [figure for figure in found if figure.value is not None]
 
 
-def funnel(row: Any, is_people: bool) -> list[tuple[str, int, Decimal | None]]:
-    """From targeted to transactions: label, count, share of the first step."""
-    steps = [(label, value_of(row, name, is_people) or 0) for name, label in FUNNEL]
-    return [(label, int(count), _over(count, steps[0][1])) for label, count in steps]
+def funnel(row: Any, is_people: bool) -> list[tuple[str, str, int, Decimal | None]]:
+    """From targeted to transactions: name, label, count, share of the first step."""
+    steps = [(name, label, value_of(row, name, is_people) or 0) for name, label in FUNNEL]
+    return [(name, label, int(count), _over(count, steps[0][2])) for name, label, count in steps]
+
+
+def rows_of(name: str) -> dict[str, str] | None:
+    """The filter of the tracking logs whose rows add up to the count `name`; None where events do not tell."""
+    return {**EVENTS, **MESSAGES}.get(name)
+
+
+def counts_messages(name: str) -> bool:
+    """Whether it is the messages of those rows that are counted."""
+    return name in MESSAGES
+
+
+def people_of(name: str) -> str | None:
+    """The condition on recipients whose messages are the count `name`; None where it counts something else."""
+    return PEOPLE.get(name)
 
 
 def value_of(row: Any, name: str, is_people: bool) -> int | Decimal | None:

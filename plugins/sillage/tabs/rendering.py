@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from .. import __version__
-from . import guard
+from . import figures, guard
 from .curves import moment_label
 from .language import Speech, preferred
 
@@ -52,6 +52,9 @@ def templates() -> Environment:
     environment.filters["json"] = _json
     environment.filters["exact"] = _exact
     environment.filters["moment_label"] = moment_label
+    environment.globals.update(
+        rows_of=figures.rows_of, counts_messages=figures.counts_messages, people_of=figures.people_of
+    )
     return environment
 
 

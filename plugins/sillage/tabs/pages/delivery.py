@@ -43,6 +43,7 @@ def statistics(request: Request) -> Response:
             "bounced": None
             if delivery.delivery_number is None
             else bounces.grouped(cursor, [delivery.delivery_number], domain, reason),
+            "told": deliveries.told(cursor, delivery.delivery_id),
         }
     return page(
         request, "statistics.html", section="/deliveries", view="statistics", delivery=delivery, is_people=is_people, kind=kind,

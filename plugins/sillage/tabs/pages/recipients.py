@@ -10,64 +10,51 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from .. import guard, state
-from ..queries import audience, deliveries, links, recipients
+from ..queries import audience, deliveries, recipients
 from ..queries import logs as event_logs
 from ..rendering import address, page
 from . import logs
-from .delivery import known
 
 router = APIRouter(dependencies=[Depends(guard.require_recipients)])
 
 MONTHS = ("1", "3", "6", "12", "24")
 CLICKS = ("3", "5", "10", "25")
-# A list to choose from; more is searched for in the URLs and click streams.
-MOST_LINKS = 50
+# What two of the filters were once called, as conditions of queries/people.py.
+_FORMER = {"opened_only": ("opened", "not_clicked"), "neither": ("not_opened", "")}
 
 
 @router.get("/recipients")
 def found(request: Request) -> Response:
-    """Search by address or id; the recipients of a delivery by what they did; or those of all deliveries by their habits."""
+    """Search by address or id; or the recipients of all deliveries by their habits."""
+    if request.query_params.get("id"):
+        return _of_delivery(request)
     text = state.text(request, "q")
-    values: dict[str, Any] = {"rows": [], "delivery": None, "following": None, "habit": None}
+    values: dict[str, Any] = {"rows": [], "following": None, "habit": None}
     with request.app.state.reader.snapshot() as cursor:
-        if request.query_params.get("id"):
-            values |= _of_delivery(cursor, request)
-        elif request.query_params.get("who") in audience.HABITS:
+        if request.query_params.get("who") in audience.HABITS:
             values |= _over_all(cursor, request)
         elif text:
             values["rows"] = recipients.search(
                 cursor, text, by_part=request.state.rights.sees_addresses and len(text) > 2
             )
-    if len(values["rows"]) == 1 and not values["delivery"] and not values["habit"]:
+    if len(values["rows"]) == 1 and not values["habit"]:
         # The address stays out of the next one's address.
         return RedirectResponse(
             address(request.scope.get("root_path", ""), "/recipient", {"id": values["rows"][0].recipient_id}), 302
         )
     return page(
-        request, "recipients.html", section="/recipients", text=text, behaviours=list(audience.BEHAVIOURS), habits=list(audience.HABITS),
+        request, "recipients.html", section="/recipients", text=text, habits=list(audience.HABITS),
         devices=event_logs.DEVICES, months=MONTHS, least_clicks=CLICKS,
         masked=lambda address: guard.masked(address, request.state.rights), **values,
     )  # fmt: skip
 
 
-def _of_delivery(cursor: Any, request: Request) -> dict[str, Any]:
-    delivery = known(cursor, request)
-    behaviour = state.choice(request, "did", audience.BEHAVIOURS, "opened")
-    device, url = state.choice(request, "device", event_logs.DEVICES, ""), state.identifier(request, "url")
-    after = state.identifier(request, "after")
-    rows: list[Any] = []
-    following = None
-    if delivery.delivery_number is not None:
-        rows, following = audience.of_delivery(cursor, delivery.delivery_number, behaviour, device, url, after)
-    return {
-        "delivery": delivery,
-        "rows": rows,
-        "following": following,
-        "behaviour": behaviour,
-        "device": device,
-        "url": url,
-        "urls": [row for row in links.clicked(cursor, delivery.delivery_id, "url", True) if row.url][:MOST_LINKS],
-    }
+def _of_delivery(request: Request) -> Response:
+    """The list of a delivery's recipients, which once stood here: for addresses that were kept."""
+    query = {name: request.query_params.getlist(name) for name in request.query_params}
+    did, also = _FORMER.get(state.text(request, "did"), (state.text(request, "did"), ""))
+    root = request.scope.get("root_path", "")
+    return RedirectResponse(address(root, "/delivery/recipients", {**query, "did": did, "also": also}), 302)
 
 
 def _over_all(cursor: Any, request: Request) -> dict[str, Any]:

@@ -202,3 +202,15 @@ def _summed(cursor: Any, condition: str, values: dict[str, Any]) -> Any:
         values,
     )
     return cursor.fetchone()
+
+
+def told(cursor: Any, delivery_id: str) -> dict[str, int]:
+    """What events tell of whom a delivery was meant for: the catalog may know of more, whose messages nobody can list."""
+    cursor.execute(
+        "select coalesce(sum(targeted_count), 0)::bigint as targeted_count,"
+        " coalesce(sum(targeted_count - rejected_count), 0)::bigint as to_deliver_count"
+        " from intermediate.int_delivery_totals where delivery_id = %s",
+        (delivery_id,),
+    )
+    row = cursor.fetchone()
+    return {"targeted_count": row.targeted_count, "to_deliver_count": row.to_deliver_count}

@@ -25,3 +25,21 @@ def such(cursor: Any, conditions: str, values: Mapping[str, Any] | None = None) 
         return "false"
     numbers = ", ".join(str(number) for number, _ in found)
     return f"kind_number in ({numbers})" + (" and is_rare" if all(is_rare for _, is_rare in found) else "")
+
+
+def each(cursor: Any, conditions: Mapping[str, str], within: str = "true") -> dict[str, str]:
+    """For every name in `conditions` a condition on events, as SQL: that they are of a kind within `within` that meets it.
+
+    Unlike `such` they need not suit an index: they tell apart the events of a query that reads them all.
+    """
+    columns = ", ".join(f"coalesce({condition}, false) as {name}" for name, condition in conditions.items())
+    with cursor.connection.cursor() as own:
+        own.execute(
+            f"select kind_number, {columns} from intermediate.int_event_kinds where {within} order by kind_number"
+        )
+        rows = own.fetchall()
+    found = {}
+    for place, name in enumerate(conditions, 1):
+        numbers = ", ".join(str(int(row[0])) for row in rows if row[place])
+        found[name] = f"kind_number in ({numbers})" if numbers else "false"
+    return found

@@ -1,0 +1,127 @@
+"""A delivery's recipients by what became of their messages and what they did: the list behind every figure that counts people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from .. import csv_export, guard, state
+from ..queries import links, logs, people
+from ..queries.people import Condition, Search
+from ..queries.reader import Reader
+from ..rendering import page
+from .delivery import known
+
+router = APIRouter(dependencies=[Depends(guard.require_recipients)])
+
+# The lists that are asked for most: a condition, and perhaps another.
+READY = (
+    ("delivered", ""),
+    ("bounced", ""),
+    ("opened", ""),
+    ("not_opened", ""),
+    ("clicked", ""),
+    ("opened", "not_clicked"),
+    ("bought", ""),
+    ("opted_out", ""),
+    ("complained", ""),
+)
+# What the table can show beside the address; the address's `columns` chooses.
+OPTIONAL = ("id", "domain", "messages", "opens", "clicks", "purchases", "amount", "reason", "last_at")
+FILE = (
+    "recipient_id", "email", "domain", "messages", *people.FLAGS, "opens", "clicks", "purchases", "amount", "last_event_at",
+)  # fmt: skip
+# A list to choose from; more is searched for in the URLs and click streams.
+MOST_LINKS = 50
+_FAILED = ("bounced", "bounced_hard", "bounced_soft", "rejected")
+
+
+@router.get("/delivery/recipients")
+def listed(request: Request) -> Response:
+    """The people who meet what the address asks for."""
+    with request.app.state.reader.snapshot() as cursor:
+        delivery = known(cursor, request)
+        search = _search(request, delivery)
+        found = people.page(cursor, search, _after(request, search))
+        columns = _columns(request, search)
+        reasons = (
+            people.reasons(cursor, search.number, [row.recipient_id for row in found.rows])
+            if "reason" in columns
+            else {}
+        )
+        urls = [row for row in links.clicked(cursor, delivery.delivery_id, "url", search.is_people) if row.url]
+    return page(
+        request, "people.html", section="/deliveries", view="recipients", delivery=delivery, is_people=search.is_people,
+        search=search, found=found, following=_place(search, found),
+        did=search.conditions[0], also=search.conditions[1] if len(search.conditions) > 1 else None,
+        ready=READY, positive=list(people.POSITIVE), negative=list(people.NEGATIVE), devices=logs.DEVICES, urls=urls[:MOST_LINKS],
+        columns=columns, optional=OPTIONAL, reasons=reasons, most_events=people.WHOLE,
+        masked=lambda address: guard.masked(address, request.state.rights),
+    )  # fmt: skip
+
+
+@router.get("/delivery/recipients.csv")
+def file(request: Request) -> Response:
+    """All of them as a file, in the order of their ids; addresses as the caller may see them."""
+    reader: Reader = request.app.state.reader
+    rights = request.state.rights
+    with reader.snapshot() as cursor:
+        delivery = known(cursor, request)
+    search = replace(_search(request, delivery), sort="recipient", is_descending=False)
+
+    def rows(cursor: Any) -> Iterator[Sequence[Any]]:
+        for row in people.every(cursor, search):
+            flags = [getattr(row, f"is_{flag}") for flag in people.FLAGS]
+            yield [
+                row.recipient_id, guard.masked(row.email, rights), row.domain, row.messages, *flags, row.opens, row.clicks,
+                row.purchases, row.amount, row.last_at,
+            ]  # fmt: skip
+
+    name = "-".join(("recipients", *(one.name for one in search.conditions), delivery.delivery_id))
+    return csv_export.download(reader, name, FILE, rows, guard.shown_to_caller(request))
+
+
+def _search(request: Request, delivery: Any) -> Search:
+    conditions = [
+        Condition(state.choice(request, "did", people.CONDITIONS, "opened"), state.identifier(request, "url"))
+    ]
+    if also := state.choice(request, "also", people.CONDITIONS, ""):
+        conditions.append(Condition(also, state.identifier(request, "also_url")))
+    return Search(
+        # A delivery without any event has no number; none has this one.
+        number=-1 if delivery.delivery_number is None else delivery.delivery_number,
+        conditions=[one if one.positive == "clicked" else Condition(one.name) for one in conditions],
+        is_people=state.is_people(request),
+        device=state.choice(request, "device", logs.DEVICES, ""),
+        domain=state.identifier(request, "domain"),
+        sort=state.choice(request, "sort", people.SORTS, "recipient"),
+        is_descending=state.choice(request, "order", ("asc", "desc"), "asc") == "desc",
+    )
+
+
+def _columns(request: Request, search: Search) -> list[str]:
+    """The optional columns that the address names; of failures the reason, of purchases their amount."""
+    default = ["id", "domain", "opens", "clicks", "last_at"]
+    if any(one.name in _FAILED for one in search.conditions):
+        default = ["id", "domain", "reason", "last_at"]
+    if any(one.positive == "bought" for one in search.conditions):
+        default += ["purchases", "amount"]
+    given = request.query_params.getlist("columns")
+    return [name for name in OPTIONAL if name in (given or default)]
+
+
+def _after(request: Request, search: Search) -> tuple[Any, str] | None:
+    given = state.place(request, str, people.SORTS[search.sort], str)
+    return None if given is None or given[0] != _order(search) else (given[1], given[2])
+
+
+def _place(search: Search, found: people.Found) -> str | None:
+    return state.packed(_order(search), *found.following) if found.following else None
+
+
+def _order(search: Search) -> str:
+    """The order that a place belongs to: in another it means nothing."""
+    return f"{search.sort} {'desc' if search.is_descending else 'asc'}"
