@@ -71,7 +71,7 @@ def test_a_recipients_log_is_filtered_and_sorted(login: Any, airflow: Any) -> No
     frame.get_by_text(f"{row.clicks} events", exact=True).wait_for()
     frame.get_by_role("link", name="When (UTC)").click()
     frame.locator('th[aria-sort="ascending"]').wait_for()
-    times = frame.locator("section.panel").first.locator("tbody tr td:first-child").all_inner_texts()
+    times = frame.locator("section.panel").last.locator("tbody tr td:first-child").all_inner_texts()
     assert times == sorted(times)
     assert len(times) == row.clicks
 

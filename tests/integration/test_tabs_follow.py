@@ -154,7 +154,8 @@ def test_a_recipients_card_agrees_with_the_table_of_her_deliveries(client: TestC
         text = get(client, "/recipient", id=row.recipient_id, events=events)
         table = text[text.index("Every delivery, received or not") :]
         for name, badge in (("received", "delivered"), ("opened", "opened"), ("clicked", "clicked")):
-            assert table.count(f">{badge}</span>") == int(figure(text, name)), (events, name)
+            badges = re.findall(rf'class="badge \w+">{badge}</span>', table)
+            assert len(badges) == int(figure(text, name)), (events, name)
 
 
 # Messages that bounced in every way, by two reasons and from two domains.

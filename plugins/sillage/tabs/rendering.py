@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from .. import __version__
-from . import figures, guard
+from . import failures, figures, guard
 from .curves import moment_label
 from .language import Speech, preferred
 
@@ -53,7 +53,10 @@ def templates() -> Environment:
     environment.filters["exact"] = _exact
     environment.filters["moment_label"] = moment_label
     environment.globals.update(
-        rows_of=figures.rows_of, counts_messages=figures.counts_messages, people_of=figures.people_of
+        rows_of=figures.rows_of,
+        counts_messages=figures.counts_messages,
+        people_of=figures.people_of,
+        failure_of=failures.named,
     )
     return environment
 

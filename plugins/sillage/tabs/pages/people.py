@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from .. import csv_export, guard, state
-from ..queries import links, logs, people
+from ..queries import links, logs, people, recipients, stories
 from ..queries.people import Condition, Search
 from ..queries.reader import Reader
 from ..rendering import page
@@ -19,6 +19,7 @@ router = APIRouter(dependencies=[Depends(guard.require_recipients)])
 
 # The lists that are asked for most: a condition, and perhaps another.
 READY = (
+    ("all", ""),
     ("delivered", ""),
     ("bounced", ""),
     ("opened", ""),
@@ -30,7 +31,7 @@ READY = (
     ("complained", ""),
 )
 # What the table can show beside the address; the address's `columns` chooses.
-OPTIONAL = ("id", "domain", "messages", "opens", "clicks", "purchases", "amount", "reason", "last_at")
+OPTIONAL = ("id", "domain", "messages", "opens", "clicks", "purchases", "amount", "reason", "last_at", "story")
 FILE = (
     "recipient_id", "email", "domain", "messages", *people.FLAGS, "opens", "clicks", "purchases", "amount", "last_event_at",
 )  # fmt: skip
@@ -44,12 +45,17 @@ def listed(request: Request) -> Response:
     """The people who meet what the address asks for."""
     with request.app.state.reader.snapshot() as cursor:
         delivery = known(cursor, request)
-        search = _search(request, delivery)
+        search = _search(cursor, request, delivery)
         found = people.page(cursor, search, _after(request, search))
         columns = _columns(request, search)
         reasons = (
             people.reasons(cursor, search.number, [row.recipient_id for row in found.rows])
             if "reason" in columns
+            else {}
+        )
+        told = (
+            stories.of_people(cursor, search.number, [row.recipient_id for row in found.rows], search.is_people)
+            if "story" in columns
             else {}
         )
         urls = [row for row in links.clicked(cursor, delivery.delivery_id, "url", search.is_people) if row.url]
@@ -58,7 +64,7 @@ def listed(request: Request) -> Response:
         search=search, found=found, following=_place(search, found),
         did=search.conditions[0], also=search.conditions[1] if len(search.conditions) > 1 else None,
         ready=READY, positive=list(people.POSITIVE), negative=list(people.NEGATIVE), devices=logs.DEVICES, urls=urls[:MOST_LINKS],
-        columns=columns, optional=OPTIONAL, reasons=reasons, most_events=people.WHOLE,
+        columns=columns, optional=OPTIONAL, reasons=reasons, told=told, text=state.text(request, "q"), most_events=people.WHOLE,
         masked=lambda address: guard.masked(address, request.state.rights),
     )  # fmt: skip
 
@@ -70,7 +76,7 @@ def file(request: Request) -> Response:
     rights = request.state.rights
     with reader.snapshot() as cursor:
         delivery = known(cursor, request)
-    search = replace(_search(request, delivery), sort="recipient", is_descending=False)
+        search = replace(_search(cursor, request, delivery), sort="recipient", is_descending=False)
 
     def rows(cursor: Any) -> Iterator[Sequence[Any]]:
         for row in people.every(cursor, search):
@@ -84,19 +90,22 @@ def file(request: Request) -> Response:
     return csv_export.download(reader, name, FILE, rows, guard.shown_to_caller(request))
 
 
-def _search(request: Request, delivery: Any) -> Search:
-    conditions = [
-        Condition(state.choice(request, "did", people.CONDITIONS, "opened"), state.identifier(request, "url"))
-    ]
+def _search(cursor: Any, request: Request, delivery: Any) -> Search:
+    text = state.text(request, "q")
+    # A delivery without any event has no number; none has this one.
+    number = -1 if delivery.delivery_number is None else delivery.delivery_number
+    # A part is looked for in every address of the delivery.
+    by_part = request.state.rights.sees_addresses and len(text) > 2 and not people.is_large(cursor, number)
+    conditions = [Condition(state.choice(request, "did", people.CONDITIONS, "all"), state.identifier(request, "url"))]
     if also := state.choice(request, "also", people.CONDITIONS, ""):
         conditions.append(Condition(also, state.identifier(request, "also_url")))
     return Search(
-        # A delivery without any event has no number; none has this one.
-        number=-1 if delivery.delivery_number is None else delivery.delivery_number,
+        number=number,
         conditions=[one if one.positive == "clicked" else Condition(one.name) for one in conditions],
         is_people=state.is_people(request),
         device=state.choice(request, "device", logs.DEVICES, ""),
         domain=state.identifier(request, "domain"),
+        recipient_ids=recipients.ids_among(cursor, number, text, by_part) if text else None,
         sort=state.choice(request, "sort", people.SORTS, "recipient"),
         is_descending=state.choice(request, "order", ("asc", "desc"), "asc") == "desc",
     )
@@ -105,6 +114,8 @@ def _search(request: Request, delivery: Any) -> Search:
 def _columns(request: Request, search: Search) -> list[str]:
     """The optional columns that the address names; of failures the reason, of purchases their amount."""
     default = ["id", "domain", "opens", "clicks", "last_at"]
+    if search.recipient_ids is not None:
+        default = ["id", "story"]
     if any(one.name in _FAILED for one in search.conditions):
         default = ["id", "domain", "reason", "last_at"]
     if any(one.positive == "bought" for one in search.conditions):

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from .. import guard, state
-from ..queries import audience, deliveries, recipients
+from ..queries import audience, deliveries, recipients, stories
 from ..queries import logs as event_logs
 from ..rendering import address, page
 from . import logs
@@ -34,10 +34,10 @@ def found(request: Request) -> Response:
         if request.query_params.get("who") in audience.HABITS:
             values |= _over_all(cursor, request)
         elif text:
-            values["rows"] = recipients.search(
-                cursor, text, by_part=request.state.rights.sees_addresses and len(text) > 2
-            )
-    if len(values["rows"]) == 1 and not values["habit"]:
+            by_part = request.state.rights.sees_addresses and len(text) > 2
+            rows, following = recipients.search(cursor, text, by_part, state.identifier(request, "after"))
+            values |= {"rows": rows, "following": following}
+    if len(values["rows"]) == 1 and not values["habit"] and not values["following"]:
         # The address stays out of the next one's address.
         return RedirectResponse(
             address(request.scope.get("root_path", ""), "/recipient", {"id": values["rows"][0].recipient_id}), 302
@@ -52,7 +52,8 @@ def found(request: Request) -> Response:
 def _of_delivery(request: Request) -> Response:
     """The list of a delivery's recipients, which once stood here: for addresses that were kept."""
     query = {name: request.query_params.getlist(name) for name in request.query_params}
-    did, also = _FORMER.get(state.text(request, "did"), (state.text(request, "did"), ""))
+    did = state.text(request, "did") or "opened"
+    did, also = _FORMER.get(did, (did, ""))
     root = request.scope.get("root_path", "")
     return RedirectResponse(address(root, "/delivery/recipients", {**query, "did": did, "also": also}), 302)
 
@@ -81,7 +82,8 @@ def one(request: Request) -> Response:
         values = {
             **logs.table(cursor, request, search),
             "strip": recipients.strip(cursor, recipient.recipient_id, is_people),
-            "received": recipients.deliveries_of(cursor, recipient.recipient_id, is_people),
+            "received": stories.of_recipient(cursor, recipient.recipient_id, is_people),
+            "most_deliveries": stories.MOST_DELIVERIES,
         }
     return page(
         request, "recipient.html", section="/recipients", recipient=recipient, is_people=is_people,

@@ -46,6 +46,7 @@ _TRACKING_FACTS = {
 }
 # What a person may be asked for, with the facts that such a message has at least one of.
 POSITIVE = {
+    "all": ("targeted", "opened"),
     "targeted": ("targeted",),
     "to_deliver": ("targeted",),
     "delivered": ("delivered",),
@@ -97,13 +98,17 @@ class Condition:
 
 @dataclass(frozen=True)
 class Search:
-    """The people of the delivery `number` who meet all of `conditions` (one at least); seen on `device`, of `domain`, where given."""
+    """The people of the delivery `number` who meet all of `conditions` (one at least).
+
+    Where given: seen on `device`, of `domain`, among `recipient_ids`.
+    """
 
     number: int
     conditions: Sequence[Condition]
     is_people: bool = True
     device: str = ""
     domain: str = ""
+    recipient_ids: Sequence[str] | None = None
     sort: str = "recipient"
     is_descending: bool = False
 
@@ -132,13 +137,18 @@ class Found:
         return self.people is not None
 
 
-def page(cursor: Any, search: Search, after: tuple[Any, str] | None = None) -> Found:
-    """The people that `search` finds after the place `after`, at most PAGE."""
+def is_large(cursor: Any, number: int) -> bool:
+    """Whether the delivery has more events than are read for a page."""
     cursor.execute(
         "select coalesce(sum(event_count), 0)::bigint as event_count from intermediate.int_delivery_spans where delivery_number = %s",
-        (search.number,),
+        (number,),
     )
-    if cursor.fetchone().event_count > WHOLE:
+    return bool(cursor.fetchone().event_count > WHOLE)
+
+
+def page(cursor: Any, search: Search, after: tuple[Any, str] | None = None) -> Found:
+    """The people that `search` finds after the place `after`, at most PAGE."""
+    if search.recipient_ids is None and is_large(cursor, search.number):
         # Its places are ids, twice: one of another order has an id, and any value before it.
         return _stepwise(cursor, search, after[1] if after else "")
     query, values = _query(cursor, search)
@@ -242,6 +252,7 @@ def _act(cursor: Any, search: Search) -> tuple[str, dict[str, Any]]:
 
 def _query(cursor: Any, search: Search, within: Sequence[str] | None = None) -> tuple[str, dict[str, Any]]:
     """The SELECT of all that `search` finds (among the recipients `within`, where given), and the values in it."""
+    within = search.recipient_ids if within is None else within
     people = f" and {IS_PEOPLE}" if search.is_people else ""
     facts = {**_SENDING_FACTS, **{name: f"{fact}{people}" for name, fact in _TRACKING_FACTS.items()}}
     if search.device:
@@ -264,7 +275,9 @@ def _query(cursor: Any, search: Search, within: Sequence[str] | None = None) -> 
             sum(opens)::int as opens, sum(clicks)::int as clicks, sum(purchases)::int as purchases, sum(amount) as amount,
             max(last_at) as last_at, sum({_counted(search)})::int as messages
         from (
-            select *, is_bounced_hard or is_bounced_soft as is_bounced, is_targeted and not is_rejected as is_to_deliver from (
+            select *, is_bounced_hard or is_bounced_soft as is_bounced, is_targeted and not is_rejected as is_to_deliver,
+                is_targeted or is_opened as is_all
+            from (
                 select *, last_hard_at is not null as is_bounced_hard,
                     coalesce(
                         failed_at is not null and (last_hard_at is null or last_hard_at < failed_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -10,35 +11,79 @@ from .deliveries import escaped
 from .verdicts import IS_PEOPLE, IS_TRACKING
 
 FOUND_LIMIT = 50
+AMONG_LIMIT = 500
+# A part of an address has no index: so many recipients are read at a time, for no longer than this.
+STEP = 20_000
+SECONDS = 0.1
+_COLUMNS = "recipient_id, email, email_domain, is_erased"
 
 
-def search(cursor: Any, text: str, by_part: bool) -> list[Any]:
-    """Recipients whose id or address is `text`; with `by_part` also those whose address or id begins with it.
+def search(cursor: Any, text: str, by_part: bool, after: str = "") -> tuple[list[Any], str | None]:
+    """Recipients whose id or address is `text`; with `by_part`, where there is none, those whose address or id holds it.
 
-    Addresses are compared without regard to case, and their domains in Unicode as in ASCII (`bücher.example`). Without the
-    right to see addresses only whole ones are compared, so that nobody can spell one out letter by letter.
+    Those that begin with it come first, then the others in the order of ids, those after `after`. Case does not matter in
+    addresses, nor whether a domain is in Unicode or in ASCII (`bücher.example`). Without the right to see addresses only whole ones
+    are compared, so that nobody can spell one out letter by letter. Returns a page, and the id to go on after, None at the end;
+    as in audience.over_all, a page that is not full need not be the last.
     """
+    if after and by_part:
+        return _holding(cursor, text, after)
     addresses = spellings(text)
+    whole, begins_so = "recipient_id = %(text)s or email = any(%(addresses)s)", "false"
     # Each an operand of its own: the index on beginnings does not answer `like any`.
     beginnings = {f"begins_{number}": f"{escaped(address)}%" for number, address in enumerate(addresses)}
-    begins_so = " or ".join(f"email like %({name})s" for name in beginnings)
+    if by_part:
+        begins_so = " or ".join([*(f"email like %({name})s" for name in beginnings), "recipient_id like %(begins)s"])
     cursor.execute(
         f"""
-        select recipient_id, email, email_domain, is_erased from marts.recipients
-        where recipient_id = %(text)s or email = any(%(addresses)s)
-            or (%(by_part)s and ({begins_so} or recipient_id like %(begins)s))
+        select {_COLUMNS}, {whole} as is_whole from marts.recipients where {whole} or {begins_so}
         order by recipient_id = %(text)s or coalesce(email = any(%(addresses)s), false) desc, recipient_id limit %(limit)s
         """,
         {
             "text": text,
             "addresses": addresses,
-            "by_part": by_part,
             "begins": f"{escaped(text)}%",
             **beginnings,
             "limit": FOUND_LIMIT,
         },
     )
-    return list(cursor.fetchall())
+    rows = list(cursor.fetchall())
+    if not by_part or any(row.is_whole for row in rows) or len(rows) == FOUND_LIMIT:
+        return rows, None
+    known = {row.recipient_id for row in rows}
+    further, following = _holding(cursor, text, "")
+    return rows + [row for row in further if row.recipient_id not in known], following
+
+
+def _holding(cursor: Any, text: str, after: str) -> tuple[list[Any], str | None]:
+    """Recipients whose address or id holds `text`, in the order of ids: so many are read at a time, and no longer than SECONDS."""
+    rows: list[Any] = []
+    until = time.monotonic() + SECONDS
+    parts = spellings(text)
+    while len(rows) < FOUND_LIMIT and time.monotonic() < until:
+        cursor.execute(
+            "select max(recipient_id) as last from (select recipient_id from marts.recipients"
+            " where recipient_id > %s order by recipient_id limit %s) as step",
+            (after, STEP),
+        )
+        last = cursor.fetchone().last
+        if last is None:
+            return rows, None
+        cursor.execute(
+            f"""
+            select {_COLUMNS}, false as is_whole from marts.recipients
+            where recipient_id > %(after)s and recipient_id <= %(last)s
+                and (email like any(%(parts)s) or lower(recipient_id) like any(%(parts)s))
+            order by recipient_id
+            """,
+            {"after": after, "last": last, "parts": [f"%{escaped(part)}%" for part in parts]},
+        )
+        rows += cursor.fetchall()
+        after = last
+    if len(rows) > FOUND_LIMIT:
+        rows = rows[:FOUND_LIMIT]
+        after = rows[-1].recipient_id
+    return rows, after
 
 
 def spellings(text: str) -> list[str]:
@@ -59,6 +104,23 @@ def ids_of(cursor: Any, text: str) -> list[str]:
         cursor.execute("select recipient_id from marts.recipients where email = any(%s) limit 20", (spellings(text),))
         return [recipient_id for (recipient_id,) in cursor.fetchall()] or [text]
     return [text]
+
+
+def ids_among(cursor: Any, delivery_number: int, text: str, by_part: bool) -> list[str]:
+    """The recipients of a delivery whose id or address is `text`, or with `by_part` holds it, at most AMONG_LIMIT."""
+    if not by_part:
+        return ids_of(cursor, text.strip())
+    parts = [f"%{escaped(part)}%" for part in spellings(text)]
+    cursor.execute(
+        """
+        select recipient_id from (
+            select distinct recipient_id from intermediate.int_event_store where delivery_number = %(number)s
+        ) as own left join marts.recipients as recipients using (recipient_id)
+        where recipients.email like any(%(parts)s) or lower(own.recipient_id) like any(%(parts)s) order by 1 limit %(limit)s
+        """,
+        {"number": delivery_number, "parts": parts, "limit": AMONG_LIMIT},
+    )
+    return [recipient_id for (recipient_id,) in cursor.fetchall()]
 
 
 def one(cursor: Any, recipient_id: str) -> Any | None:
@@ -95,23 +157,3 @@ def strip(cursor: Any, recipient_id: str, is_people: bool) -> Any:
         {"id": recipient_id},
     )
     return cursor.fetchone()
-
-
-def deliveries_of(cursor: Any, recipient_id: str, is_people: bool) -> list[Any]:
-    """The deliveries the recipient was sent, newest first, and what became of each; behaviour of people only or of all events."""
-    counts = f"and event.{IS_PEOPLE}" if is_people else ""
-    cursor.execute(
-        f"""
-        select event.delivery_id, max(delivery.label) as label, min(event.occurred_at) as first_at,
-            bool_or(event.event_type = 'delivered') as was_delivered, bool_or(event.event_type = 'click' {counts}) as was_clicked,
-            bool_or(event.{IS_TRACKING} {counts}) as was_opened,
-            bool_or(event.event_type in ('hard_bounce', 'soft_bounce')) as was_bounced,
-            bool_or(event.event_type = 'opt_out' {counts}) as was_opted_out
-        from intermediate.int_events as event left join marts.deliveries as delivery using (delivery_id)
-        where event.recipient_id = %s and event.is_standing and not event.is_withheld
-            and {partitions.holding(cursor, [recipient_id])}
-        group by event.delivery_id order by 3 desc limit 100
-        """,
-        (recipient_id,),
-    )
-    return list(cursor.fetchall())
