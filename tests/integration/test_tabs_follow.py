@@ -53,10 +53,11 @@ def listed(client: TestClient, address: str) -> int:
     rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
     text = client.get(address).text
     people, messages = said(text, "people"), said(text, "messages")
-    shown = text.count('<td data-name="Address">')
+    rows_of = re.compile(r'<tr><td><a class="hostile" href="[^"]*/recipient\?id=')
+    shown = len(rows_of.findall(text))
     while further := re.search(r'href="([^"]*[?&](?:amp;)?after=[^"]*)"', text):
         text = client.get(unescape(further[1])).text
-        shown += text.count('<td data-name="Address">')
+        shown += len(rows_of.findall(text))
     assert shown == len(rows) == people, address
     assert sum(int(row["messages"]) for row in rows) == messages, address
     return messages

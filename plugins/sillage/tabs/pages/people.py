@@ -120,7 +120,9 @@ def _columns(request: Request, search: Search) -> list[str]:
         default = ["id", "domain", "reason", "last_at"]
     if any(one.positive == "bought" for one in search.conditions):
         default += ["purchases", "amount"]
+    # The form sends its boxes along: as they were ticked for another search, nobody has chosen them for this one.
     given = request.query_params.getlist("columns")
+    given = [] if " ".join(given) == state.text(request, "unchosen") else given
     return [name for name in OPTIONAL if name in (given or default)]
 
 

@@ -1,4 +1,4 @@
-// What the pages do beyond HTML: ticked deliveries, and tables that scroll.
+// What the pages do beyond HTML: ticked deliveries, tables that scroll or become cards, and the chosen tab in view.
 (function () {
   "use strict";
 
@@ -47,7 +47,35 @@
     });
   }
 
-  function settle() { showTicked(); reachScrolled(); }
+  // On a narrow screen a row is a card, and each cell stands beside the name of its column. Dense tables are narrow as they are.
+  function nameCells() {
+    document.querySelectorAll(".scroll > table:not(.strip, .dense)").forEach(function (table) {
+      if (!table.tHead) { return; }
+      var names = Array.from(table.tHead.rows[0].cells, function (head) {
+        return head.querySelector(".sr") ? "" : head.textContent.replace(/[▲▼]/g, "").trim();
+      });
+      // The first column that has a name is the card's title.
+      names[names.findIndex(Boolean)] = "";
+      Array.from(table.querySelectorAll("tbody tr, tfoot tr")).forEach(function (row) {
+        var column = 0;
+        Array.from(row.cells).forEach(function (cell) {
+          if (names[column]) { cell.dataset.name = names[column]; }
+          column += cell.colSpan;
+        });
+      });
+      table.classList.add("stack");
+    });
+  }
+
+  // The chosen tab of a row that is wider than the screen.
+  function showChosenTabs() {
+    document.querySelectorAll(".tabs a[aria-current]").forEach(function (tab) {
+      var row = tab.parentElement, left = tab.getBoundingClientRect().left - row.getBoundingClientRect().left;
+      row.scrollLeft += left - (row.clientWidth - tab.offsetWidth) / 2;
+    });
+  }
+
+  function settle() { showTicked(); nameCells(); reachScrolled(); showChosenTabs(); }
 
   document.addEventListener("change", tick);
   document.addEventListener("click", clearTicked);
