@@ -296,6 +296,12 @@ def test_several_deliveries_add_up(client: TestClient, house: House) -> None:
     )
     text = get(client, "/cumulated", id=ids, events="all")
     assert figure(text, "click_count") == f"{row.clicks:,}"
+    (rate,) = house.rows(
+        "select sum(recipient_open_count) / sum(delivered_count) as opens from marts.delivery_statistics where delivery_id = any(%s)",
+        ids,
+    )
+    assert figure(text, "open_rate_together") == f"{rate.opens * 100:.2f}%"
+    assert "Side by side" not in get(client, "/cumulated", id=ids[:1])
     assert "None of these deliveries is known." in get(client, "/cumulated", 404, id="nope")
 
 

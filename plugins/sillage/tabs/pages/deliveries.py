@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from .. import csv_export, figures, guard, state
+from .. import comparison, csv_export, figures, guard, state
 from ..queries import activity, deliveries
 from ..rendering import page
 from .delivery import MOST_ADDED, curves_of
@@ -79,7 +79,7 @@ def cumulated(request: Request) -> Response:
         }
     return page(
         request, "cumulated.html", section="/deliveries", chosen=chosen, asked_count=len(asked), most_added=MOST_ADDED, total=total,
-        is_people=is_people, curves=curves,
+        is_people=is_people, curves=curves, compared=comparison.side_by_side(chosen, is_people),
         rates=figures.rates(total, None, is_people), counts=figures.counts(total, is_people), funnel=figures.funnel(total, is_people),
         value_of=figures.value_of, **values,
     )  # fmt: skip

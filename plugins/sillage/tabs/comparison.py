@@ -1,0 +1,59 @@
+"""Deliveries side by side: each rate of each, against that of all of them together, and which is best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from .figures import LESS_IS_BETTER, RATES, Figure, value_of
+from .queries import averages
+from .queries.averages import Average
+
+
+@dataclass(frozen=True)
+class Line:
+    """A rate: of all deliveries together, and of each in their order; `best` are the places of the best, none where all are alike."""
+
+    together: Figure
+    figures: list[Figure | None]
+    best: set[int]
+
+
+def side_by_side(chosen: Sequence[Any], is_people: bool) -> list[Line]:
+    """A line for each of RATES; a delivery that was not tracked for a rate has none there, and is not in the rate of all."""
+    lines = []
+    for name, label, top, bottom in RATES:
+        own = [
+            Figure(name, label, value_of(row, top, is_people), bottom, value_of(row, bottom, is_people), top_name=top)
+            if _tells(row, name)
+            else None
+            for row in chosen
+        ]
+        telling = [one for one in own if one is not None]
+        together = Figure(
+            name, label, sum(one.value or 0 for one in telling), bottom, sum(one.denominator or 0 for one in telling), top_name=top
+        )  # fmt: skip
+        average = Average(together.rate, len(telling))
+        compared = [one and replace(one, average=average) for one in own]
+        lines.append(Line(together, compared, _best(compared, name)))
+    return lines
+
+
+def _tells(row: Any, name: str) -> bool:
+    """Whether the delivery was tracked for the rate: by what it is averaged elsewhere."""
+    condition = averages.RATES[name][2]
+    return condition == averages.SENT or bool(
+        row.is_tracking_enabled and (condition == averages.TRACKED or row.is_open_tracking_enabled)
+    )
+
+
+def _best(compared: Sequence[Figure | None], name: str) -> set[int]:
+    rates: dict[int, Decimal] = {
+        place: one.rate for place, one in enumerate(compared) if one is not None and one.rate is not None
+    }
+    if len(set(rates.values())) < 2:
+        return set()
+    best = min(rates.values()) if name in LESS_IS_BETTER else max(rates.values())
+    return {place for place, rate in rates.items() if rate == best}

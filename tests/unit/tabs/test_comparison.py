@@ -1,0 +1,42 @@
+"""Deliveries side by side."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+from sillage.tabs import comparison
+
+
+def delivery(opened: int, delivered: int, hard: int = 0, *, is_tracked: bool = True, opens: bool = True) -> Any:
+    counts = {
+        "recipient_open_count": opened, "recipient_click_count": opened // 2, "estimated_recipient_open_count": opened,
+        "opt_out_count": 0, "delivered_count": delivered, "to_deliver_count": delivered + hard, "hard_bounce_count": hard,
+        "soft_bounce_count": 0, "complaint_count": 0,
+    }  # fmt: skip
+    people = {f"human_{name}": value for name, value in counts.items()}
+    return SimpleNamespace(**counts, **people, is_tracking_enabled=is_tracked, is_open_tracking_enabled=opens)
+
+
+def test_rates_stand_against_all_together_and_the_best_is_marked() -> None:
+    chosen = [
+        delivery(10, 100, 25),
+        delivery(120, 300),
+        delivery(0, 1000, is_tracked=False),
+        delivery(5, 50, opens=False),
+    ]
+    lines = {line.together.name: line for line in comparison.side_by_side(chosen, is_people=True)}
+    opens = lines["open_rate"]
+    # Whose opens were not recorded is neither shown nor in the rate of all: (10 + 120) / 400.
+    assert opens.together.rate == Decimal("0.325")
+    assert [one and one.rate for one in opens.figures] == [Decimal("0.1"), Decimal("0.4"), None, None]
+    assert [one and one.difference for one in opens.figures] == [Decimal("-22.50"), Decimal("7.50"), None, None]
+    assert opens.best == {1}
+    # Clicks of the last one were recorded; of bounces all can tell, and fewer are better.
+    assert [one is not None for one in lines["click_rate"].figures] == [True, True, False, True]
+    assert [one is not None for one in lines["bounce_rate"].figures] == [True] * 4
+    assert lines["bounce_rate"].best == {1, 2, 3}
+    assert lines["bounce_rate"].figures[0].is_better is False  # type: ignore[union-attr]
+    # Where all are alike none is best.
+    assert lines["complaint_rate"].best == set()
