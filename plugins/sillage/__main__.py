@@ -83,6 +83,13 @@ def main() -> int:
         return INTERRUPTED
 
 
+def _add_forms_of_health(command: argparse.ArgumentParser) -> None:
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="the whole report for a program")
+    form.add_argument("--metrics", action="store_true", help="every figure in the text format of Prometheus")
+    command.add_argument("--alert", action="store_true", help="send what is news to SILLAGE_ALERT_...")
+
+
 def _add_arguments(command: argparse.ArgumentParser, name: str) -> None:
     """What the command `name` takes beside its name."""
     if name == "run":
@@ -101,10 +108,7 @@ def _add_arguments(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument("--landing", help="the folder to write into (default: SILLAGE_LANDING)")
         command.add_argument("--hour", help="hour of arrival in UTC, like 2026-01-01T00 (default: the present one)")
     if name == "health":
-        form = command.add_mutually_exclusive_group()
-        form.add_argument("--json", action="store_true", help="the whole report for a program")
-        form.add_argument("--metrics", action="store_true", help="every figure in the text format of Prometheus")
-        command.add_argument("--alert", action="store_true", help="send what is news to SILLAGE_ALERT_...")
+        _add_forms_of_health(command)
     if name == "logs":
         command.add_argument("--follow", action="store_true")
     if name == "init":
@@ -114,10 +118,7 @@ def _add_arguments(command: argparse.ArgumentParser, name: str) -> None:
             "words", nargs=argparse.REMAINDER, help="serve (default), admit, consent, mode, rotate-keys, drain"
         )
     if name == "test-tracking":
-        command.add_argument("--to", help="a real inbox to send to (default: TO); without one everything happens here")
-        command.add_argument("--smtp", help="smtp://user:password@host:587, or smtps:// (default: SMTP)")
-        command.add_argument("--sender", help="the sender's address (default: the inbox itself)")
-        command.add_argument("--minutes", type=float, default=30, help="how long to wait for you to read (default: 30)")
+        proof.add_arguments(command)
     if name == "links":
         links_command.add_arguments(command)
     if name == "airflow":

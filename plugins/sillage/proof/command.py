@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 import time
 from collections.abc import Callable
@@ -35,6 +36,14 @@ class Around:
     home: Path
     url: str
     landing: str
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What `sillage test-tracking` takes."""
+    command.add_argument("--to", help="a real inbox to send to (default: TO); without one everything happens here")
+    command.add_argument("--smtp", help="smtp://user:password@host:587, or smtps:// (default: SMTP)")
+    command.add_argument("--sender", help="the sender's address (default: the inbox itself)")
+    command.add_argument("--minutes", type=float, default=30, help="how long to wait for you to read (default: 30)")
 
 
 def here(say: Say) -> str:
