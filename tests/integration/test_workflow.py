@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
@@ -131,6 +132,9 @@ def house(
         "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(folder / "no-plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
+            {"type": "file", "log_file_path": str(folder / "lineage.jsonl"), "append": True}
+        ),
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBT_TARGET_PATH", environment["DBT_TARGET_PATH"])
@@ -180,6 +184,25 @@ def test_a_window_is_landed_checked_transformed_and_published(house: House, firs
     assert all(records == sum(parts) for records, *parts in windows)
     assert house.rows("select state from ops.run where run_id = %s", run_id) == [("published",)]
     assert house.rows("select run_id from ops.writer") == [(None,)]
+
+
+def test_lineage_names_the_marts_as_outputs_of_publish(house: House, first: tuple[str, str, str]) -> None:
+    pytest.importorskip("airflow.providers.openlineage", reason="the provider is not installed")
+    text = Path(house.environment["SILLAGE_HOME"], "lineage.jsonl").read_text(encoding="utf-8")
+    events = [json.loads(line) for line in text.splitlines()]
+    published = [
+        event
+        for event in events
+        if event["job"]["name"] == "tracking.publish.publish" and event["eventType"] == "COMPLETE"
+    ]
+    outputs = {(one["namespace"], one["name"]) for event in published for one in event["outputs"]}
+    parts = urlsplit(house.url)
+    marts = {
+        name for (name,) in house.rows("select table_name from information_schema.tables where table_schema = 'marts'")
+    }
+    assert outputs == {(f"postgres://127.0.0.1:{parts.port}", f"{parts.path[1:]}.marts.{name}") for name in marts}
+    assert str(parts.password) not in text
+    assert "@example.org" not in text
 
 
 def test_every_stage_and_every_model_left_a_sentence_in_the_journal(house: House, first: tuple[str, str, str]) -> None:

@@ -18,6 +18,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from .. import pipeline, transform
 from ..airflow_turn import TakeTurn
 from .alerting import CALLBACKS
+from .lineage import report_marts
 from .retries import PASSING_TROUBLE
 
 ABOUT = """
@@ -163,6 +164,7 @@ with DAG(
             news = pipeline.news_of(run_id, pipeline.publish(run_id))
             for mart in MARTS:
                 outlet_events[mart].extra = news
+            report_marts(pipeline.warehouse_url(), [mart.name for mart in MARTS])
 
         publish()
 
