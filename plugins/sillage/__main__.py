@@ -10,11 +10,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 from . import __version__, alerts, imports, installation
 from . import settings as settings_module
 from .airflow_settings import UnusableConnectionError
+from .arguments import ARGUMENTS
 from .collector import configuration as collector_configuration
 from .health import Level, Report, prometheus
 from .links import command as links_command
@@ -63,7 +63,8 @@ def main() -> int:
     for name, action in COMMANDS.items():
         command = commands.add_parser(name, help=action.__doc__)
         command.set_defaults(action=action)
-        _add_arguments(command, name)
+        if name in ARGUMENTS:
+            ARGUMENTS[name](command)
     arguments = parser.parse_args()
     try:
         chosen = settings_module.load()
@@ -81,48 +82,6 @@ def main() -> int:
     except KeyboardInterrupt:
         complain("Stopped waiting. What was started goes on; `make up` resumes, `make down` stops it.")
         return INTERRUPTED
-
-
-def _add_forms_of_health(command: argparse.ArgumentParser) -> None:
-    form = command.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="the whole report for a program")
-    form.add_argument("--metrics", action="store_true", help="every figure in the text format of Prometheus")
-    command.add_argument("--alert", action="store_true", help="send what is news to SILLAGE_ALERT_...")
-
-
-def _add_arguments(command: argparse.ArgumentParser, name: str) -> None:
-    """What the command `name` takes beside its name."""
-    if name == "run":
-        command.add_argument("start", help="first hour in UTC, like 2026-01-01T00")
-        command.add_argument("end", help="end of the window (exclusive)")
-        command.add_argument("--verbose", action="store_true", help="print the whole log too")
-        command.add_argument(
-            "--allow-vanished", action="store_true", help="go on if most files of a published hour are gone"
-        )
-    if name == "try":
-        command.add_argument("source", help="whose file it is, like sendgrid")
-        command.add_argument("file", type=Path, help="the file, as the provider delivered it")
-    if name == "import":
-        command.add_argument("system", choices=sorted(imports.SYSTEMS), help="what you sent with")
-        command.add_argument("origin", help="URL of its database, or its export (a zip, a folder or a file)")
-        command.add_argument("--landing", help="the folder to write into (default: SILLAGE_LANDING)")
-        command.add_argument("--hour", help="hour of arrival in UTC, like 2026-01-01T00 (default: the present one)")
-    if name == "health":
-        _add_forms_of_health(command)
-    if name == "logs":
-        command.add_argument("--follow", action="store_true")
-    if name == "init":
-        command.add_argument("--admin-url", help="an administrator's login for the server (default: SILLAGE_ADMIN_URL)")
-    if name == "collector":
-        command.add_argument(
-            "words", nargs=argparse.REMAINDER, help="serve (default), admit, consent, mode, rotate-keys, drain"
-        )
-    if name == "test-tracking":
-        proof.add_arguments(command)
-    if name == "links":
-        links_command.add_arguments(command)
-    if name == "airflow":
-        command.add_argument("words", nargs=argparse.REMAINDER, help="a command of Airflow's, like `dags list`")
 
 
 def _make_surroundings_ours(chosen: Settings) -> None:

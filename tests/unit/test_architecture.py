@@ -56,7 +56,9 @@ ARROWS: dict[str, set[str]] = {
         "window",
     },
     "proof": {"links", "quickstart", "tabs", "window"},
+    "arguments": {"imports", "links", "proof"},
     "__main__": {
+        "arguments",
         "alerts",
         "collector",
         "links",

@@ -39,7 +39,8 @@ def test_what_the_package_reads_is_found_in_the_checkout_and_would_be_in_the_pac
 
 def test_the_wheel_asks_for_what_the_requirements_pin_and_compose_alone_needs_the_rest() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    asked = {*project["dependencies"], *project["optional-dependencies"]["quickstart"]}
+    extras = project["optional-dependencies"]
+    asked = {*project["dependencies"], *extras["quickstart"], *extras["alerts"]}
     lines = (CHECKOUT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     pinned = {re.split(r"[=\[]", line)[0] for line in lines if line and not line.startswith("#")}
     missing = pinned - {re.split(r"[<>=\[]", one)[0] for one in asked}

@@ -14,8 +14,8 @@ from typing import IO, NamedTuple, cast
 from .parts import ImportFailure
 
 DELIMITERS = ",\t|;"
-# A row of a table has headers of texts, however long a text in it is.
-csv.field_size_limit(1 << 27)
+# The longest text in a row of a table: a mail with its pictures. Python's own limit holds for the whole process.
+LONGEST_FIELD = 1 << 27
 
 Row = Mapping[str, str]
 
@@ -30,7 +30,16 @@ class Member(NamedTuple):
 @contextmanager
 def opened(origin: str, named: str) -> Iterator[list[Member]]:
     """The files of the export at the path `origin`, by path. Raises ImportFailure, which asks for what is `named`."""
-    path = Path(origin)
+    path, former = Path(origin), csv.field_size_limit(LONGEST_FIELD)
+    try:
+        with _members(path, named) as members:
+            yield members
+    finally:
+        csv.field_size_limit(former)
+
+
+@contextmanager
+def _members(path: Path, named: str) -> Iterator[list[Member]]:
     if path.is_dir():
         yield [
             Member(PurePosixPath(file.relative_to(path).as_posix()), partial(_open, file))

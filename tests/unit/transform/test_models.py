@@ -24,6 +24,7 @@ ROOMS = {
     "tracking_tabs": ["tabs/**/*.py"],
     "erasure": ["upkeep/erasure.py", "upkeep/erased_records.py"],
     "retention": ["upkeep/retention.py"],
+    "health": ["health/*.py"],
 }
 
 
