@@ -132,9 +132,6 @@ def house(
         "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(folder / "no-plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
-            {"type": "file", "log_file_path": str(folder / "lineage.jsonl"), "append": True}
-        ),
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBT_TARGET_PATH", environment["DBT_TARGET_PATH"])
@@ -166,8 +163,13 @@ def _fill(zone: Path) -> None:
 
 @pytest.fixture(scope="module")
 def first(house: House) -> tuple[str, str, str]:
-    """The first run of the window: run id, state, log."""
-    return house.run(WINDOW)
+    """The first run of the window: run id, state, log. It alone tells its lineage, into a file."""
+    transport = {"type": "file", "log_file_path": str(house.zone.parent / "lineage.jsonl"), "append": True}
+    house.environment["AIRFLOW__OPENLINEAGE__TRANSPORT"] = json.dumps(transport)
+    try:
+        return house.run(WINDOW)
+    finally:
+        del house.environment["AIRFLOW__OPENLINEAGE__TRANSPORT"]
 
 
 def test_a_window_is_landed_checked_transformed_and_published(house: House, first: tuple[str, str, str]) -> None:
