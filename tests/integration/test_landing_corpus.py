@@ -24,6 +24,7 @@ from sillage.runs import journal, turn
 from sillage.sources import registry
 from sillage.warehouse import connect, transaction
 from sillage.window import Window
+from support.proofs import part
 
 PLUGINS = Path(landing.__file__).parents[2]
 HOUR = Window.parse("2026-01-01T05", "2026-01-01T06")
@@ -305,7 +306,8 @@ def test_memory_stays_bounded_however_large_the_file(url: str, folder: Path, lay
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+# Ten gigabytes take 40 s to unpack: one kind by default, both with SILLAGE_TEST_PROOFS=all.
+@pytest.mark.parametrize("compression", part(["gzip", "zstd"], 2))
 def test_a_bomb_of_ten_gigabytes_is_rejected_in_bounded_time_and_memory(
     url: str, folder: Path, compression: str
 ) -> None:

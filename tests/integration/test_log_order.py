@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sillage import warehouse
-from sillage.tabs.queries import audience, logs
+from sillage.tabs.queries import logs, people
 from sillage.tabs.queries.log_order import ORDERS
 from sillage.tabs.queries.reader import Reader
 from support.tabs_house import HOSTILE_ID, House
@@ -132,25 +132,32 @@ def test_labels_and_addresses_are_those_of_the_marts(reader: Reader, house: Hous
 def test_the_recipients_of_a_delivery_are_the_same_in_steps_of_any_size(
     reader: Reader, numbers: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def found(behaviour: str, device: str = "", url: str = "") -> list[str]:
+    def found(name: str, device: str = "", url: str = "") -> list[str]:
+        search = people.Search(numbers[0], [people.Condition(name, url)], device=device, sort="recipient")
         ids: list[str] = []
-        after: str | None = ""
+        after = None
         with reader.snapshot() as cursor:
-            while after is not None:
-                rows, after = audience.of_delivery(cursor, numbers[0], behaviour, device, url, after)
-                ids += [row.recipient_id for row in rows]
+            while True:
+                page = people.page(cursor, search, after)
+                ids += [row.recipient_id for row in page.rows]
+                after = page.following
+                if after is None:
+                    break
         assert ids == sorted(set(ids))
         return ids
 
     def all_found() -> list[list[str]]:
         return [
-            *(found(behaviour) for behaviour in audience.BEHAVIOURS),
-            *(found(behaviour, "mobile") for behaviour in audience.BEHAVIOURS),
-            found("opened", url="https://open.example/?" + "é" * 3000),
+            *(found(name) for name in people.CONDITIONS),
+            *(found(name, "mobile") for name in people.CONDITIONS),
+            found("clicked", url="https://open.example/?" + "é" * 3000),
         ]
 
     whole = all_found()
-    monkeypatch.setattr(audience, "STEP_EVENTS", 7)
-    monkeypatch.setattr(audience, "SECONDS", 0.02)
+    # Read in steps, as a delivery of millions is.
+    monkeypatch.setattr(people, "WHOLE", 0)
+    monkeypatch.setattr(people, "FEW_EVENTS", -1)
+    monkeypatch.setattr(people, "STEP_EVENTS", 7)
+    monkeypatch.setattr(people, "SECONDS", 0.02)
     assert all_found() == whole
     assert sum(map(len, whole))

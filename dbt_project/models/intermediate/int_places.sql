@@ -17,6 +17,6 @@ where
             known.place_key = used.place_key
             -- Another place of that key is added too, and fails the publication by the primary key.
             {%- for column in place_columns() %}
-            and {{ is_same('known.' ~ column, 'used.' ~ column) }}
+            and coalesce(cast(known.{{ column }} as text), '') = coalesce(cast(used.{{ column }} as text), '')
             {%- endfor %}
     )
