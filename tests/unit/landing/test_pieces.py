@@ -55,7 +55,7 @@ EVENT = {"event_type": "open", "occurred_at": "2026-01-15T09:00:00Z"}
     ("name", "content"),
     [
         ("a", HEAD + ROW),
-        ("a.csv.gz", gzip.compress((HEAD + ROW).encode())),
+        ("a.csv.gz", gzip.compress((HEAD + ROW).encode(), mtime=0)),
         ("a.json", '{"event_type":"open","occurred_at":"2026-01-15T09:00:00Z"}'),
         ("a.csv", '\ufeff {"event_type":"open","occurred_at":"2026-01-15T09:00:00Z"}'),
         ("a.parquet", parquet_bytes()),
