@@ -53,7 +53,7 @@ test: .venv/.dev dbt_project/target/manifest.json ## unit, DAG, integration and 
 	$(VENV)/python -m pytest $(WORKERS) $(TESTS)
 
 # A file of tests stays in one process, which keeps its fixtures; in the files' own order, which begins with the long ones.
-WORKERS ?= -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+WORKERS ?= -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations=25
 
 bench: .venv/.dev dbt_project/target/manifest.json ## every benchmark, and a table (hours; 45 GB of disk; HISTORY=folder keeps the history)
 	$(VENV)/python bench/all.py $(HISTORY)

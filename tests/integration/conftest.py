@@ -52,7 +52,9 @@ def server(reader_passwords: dict[str, str]) -> Iterator[Server]:
     try:
         running.start()
         # What makes a password dear to guess makes each of a build's sixty connections dear: dbt opens one for every model.
-        run_sql(running.url("postgres"), "alter system set scram_iterations = 1", "select pg_reload_conf()")
+        # No test pulls the plug of this server, so it need not wait for the disk.
+        cheap = ("scram_iterations = 1", "fsync = off", "full_page_writes = off")
+        run_sql(running.url("postgres"), *(f"alter system set {one}" for one in cheap), "select pg_reload_conf()")
         roles.bootstrap_roles(running.url("postgres"), reader_passwords)
         run_sql(running.url("postgres"), f"create database {TEMPLATE} owner {OWNER}")
         template = running.url(TEMPLATE, OWNER, reader_passwords[OWNER])

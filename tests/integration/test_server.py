@@ -55,12 +55,13 @@ def test_a_wrong_password_and_an_absent_one_are_refused(server: Server) -> None:
             psycopg2.connect(url)
 
 
-def test_the_server_listens_on_the_loopback_only_and_keeps_utc_and_fsync(server: Server) -> None:
-    assert answer(server.url("postgres"), "show listen_addresses") == "127.0.0.1"
-    assert answer(server.url("postgres"), "show unix_socket_directories") == ""
-    assert answer(server.url("postgres"), "show timezone") == "UTC"
-    assert answer(server.url("postgres"), "show fsync") == "on"
-    assert answer(server.url("postgres"), "select lower('ÉTÉ')") == "été"
+def test_the_server_listens_on_the_loopback_only_and_keeps_utc_and_fsync(own: Server) -> None:
+    own.start()
+    assert answer(own.url("postgres"), "show listen_addresses") == "127.0.0.1"
+    assert answer(own.url("postgres"), "show unix_socket_directories") == ""
+    assert answer(own.url("postgres"), "show timezone") == "UTC"
+    assert answer(own.url("postgres"), "show fsync") == "on"
+    assert answer(own.url("postgres"), "select lower('ÉTÉ')") == "été"
 
 
 def test_the_data_folder_is_closed_to_others_and_holds_no_password_file(server: Server) -> None:

@@ -124,7 +124,7 @@ def _sorted(records: Counter[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an hour came to: its records as read, why others were rejected, and the marts before and after a repeat of all."""
+    """What an hour came to: its records as read, why others were rejected, and the marts before and after a repeat, if any."""
 
     records: list[dict[str, Any]]
     rejected: list[str]
@@ -149,17 +149,18 @@ class SourceContract:
             place = theirs / "zone" / cls.source / f"{ARRIVED + index * HOUR:%Y-%m-%d/%H}"
             payloads = shutil.ignore_patterns(MEANING)
             shutil.copytree(fixtures(cls.source), place, ignore=payloads)
-            events = [{} if REJECTED in line else line for line in meaning(cls.source)]
-            write_file(ours / "zone", "canonical", ARRIVED + index * HOUR, "events.jsonl", events)
-        found = cls._run(two_warehouses[0], theirs / "zone"), cls._run(two_warehouses[1], ours / "zone")
+        events = [{} if REJECTED in line else line for line in meaning(cls.source)]
+        write_file(ours / "zone", "canonical", ARRIVED, "events.jsonl", events)
+        found = cls._run(two_warehouses[0], theirs / "zone", is_repeated=True), cls._run(two_warehouses[1], ours / "zone")
         assert_marts_are_the_oracles(two_warehouses[1], ours / "zone")
         yield found
 
     @classmethod
-    def _run(cls, url: str, zone: Path) -> Outcome:
+    def _run(cls, url: str, zone: Path, *, is_repeated: bool = False) -> Outcome:
+        """The hour of `zone`; checked, and followed by one with the same payloads, where `is_repeated`."""
         read: list[dict[str, Any]] = []
         run_hours(
-            url, zone, Window(ARRIVED, ARRIVED + HOUR), is_checked=True,
+            url, zone, Window(ARRIVED, ARRIVED + HOUR), is_checked=is_repeated,
             before_publish=lambda: read.extend(rows(url, "select * from work.int_records__read")),
         )  # fmt: skip
         rejected = rows(
@@ -167,7 +168,7 @@ class SourceContract:
             "select reason from ops.rejected_record order by rejected_id",
         )
         marts = cls._marts(url)
-        repeats = run_hours(url, zone, Window(ARRIVED + HOUR, ARRIVED + 2 * HOUR))
+        repeats = run_hours(url, zone, Window(ARRIVED + HOUR, ARRIVED + 2 * HOUR)) if is_repeated else {}
         return Outcome(read, [row["reason"] for row in rejected], marts, cls._marts(url), repeats)
 
     @classmethod
