@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import timedelta
-from html import unescape
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from support.tabs_client import figure, get
+from support.tabs_client import charts, figure, get
 from support.tabs_house import House
 
 pytestmark = pytest.mark.slow
 
 PAIR = ["d-soldes-hiver", "d-fidelite"]
-
-
-def charts(text: str) -> list[dict[str, Any]]:
-    """The data of a page's charts, in its order: the running sums first."""
-    return [json.loads(unescape(data)) for data in re.findall(r'data-chart="([^"]*)"', text)]
 
 
 def lines(text: str) -> dict[str, list[int]]:

@@ -19,7 +19,7 @@ from sillage.tabs.queries.reader import Reader
 from sillage.window import HOUR, Window
 from support.canonical import EIGHT, event
 from support.hours import run_hours, write_file
-from support.tabs_client import client_of, figure, get
+from support.tabs_client import charts, client_of, figure, get
 from support.tabs_house import House
 
 pytestmark = pytest.mark.slow
@@ -39,12 +39,16 @@ def followed(client: TestClient, text: str) -> Iterator[tuple[int, str, int]]:
                 _listed[client, address] = listed(client, unescape(address))
             yield int(number.replace(",", "")), unescape(address), _listed[client, address]
             continue
-        answer = client.get(unescape(address))
-        assert answer.status_code == 200, address
         kind = "messages" if 'data-counts="messages"' in before + after else "events"
         if "/workflow/rejected" in address:
             kind = "records"
-        yield int(number.replace(",", "")), unescape(address), said(answer.text, kind)
+        if 'data-counts="clicks"' in before + after:
+            kind = "click_total"
+        if (client, kind + address) not in _listed:
+            answer = client.get(unescape(address))
+            assert answer.status_code == 200, address
+            _listed[client, kind + address] = said(answer.text, kind)
+        yield int(number.replace(",", "")), unescape(address), _listed[client, kind + address]
 
 
 def listed(client: TestClient, address: str) -> int:
@@ -109,6 +113,79 @@ def test_every_number_of_a_delivery_that_can_be_followed_leads_to_rows_that_add_
     assert "click" in assert_adds_up(client, get(client, "/delivery/urls", id=delivery_id, events=events, top=50))
     for measure in ("people", "total", "unique"):
         assert_adds_up(client, get(client, "/delivery/positions", id=delivery_id, measure=measure))
+
+
+# Every view of a delivery that has numbers, beside those above.
+VIEWS = [
+    ("/delivery", {"kind": "click"}),
+    *(("/delivery/urls", {"by": by, "period": period}) for by in ("url", "label", "category") for period in ("1h", "24h", "all")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("events", ["", "all"])
+def test_every_number_of_every_delivery_leads_to_rows_that_add_up_to_it(
+    client: TestClient, house: House, events: str
+) -> None:
+    followed_to, inner = set(), set()
+    for row in house.rows("select delivery_id from marts.deliveries"):
+        for path, query in (("/delivery", {}), ("/delivery/positions", {"measure": "unique"}), *VIEWS):
+            text = get(client, path, id=row.delivery_id, events=events, top=50, **query)
+            assert_adds_up(client, text)
+            followed_to |= {
+                re.sub(r"^.*/flow/tracking|\?.*$", "", address) for _, address, _, _ in NUMBER.findall(text)
+            }
+            inner |= set(re.findall(r'href="([^"]*/delivery/urls\?[^"]*of=(?:label|category)[^"]*)"', text))
+    # A label or a category leads to its links, whose numbers lead on.
+    assert {re.search(r"of=(\w+)", address)[1] for address in inner} == {"label", "category"}  # type: ignore[index]
+    for address in inner:
+        assert_adds_up(client, client.get(unescape(address)).text)
+    assert followed_to == {"/delivery/logs", "/delivery/recipients", "/delivery/urls"}
+
+
+@pytest.mark.parametrize("events", ["", "all"])
+def test_the_period_governs_the_table_of_links_as_it_does_the_chart(
+    client: TestClient, house: House, events: str
+) -> None:
+    delivery_id = DELIVERIES[1]
+    human = "" if events else " and verdict in ('human', 'proxy_open', 'suspect')"
+    (sent,) = house.rows("select sent_at from marts.deliveries where delivery_id = %s", delivery_id)
+    totals = []
+    for period, hours in (("1h", 1), ("6h", 6), ("24h", 24), ("all", 10_000)):
+        text = get(client, "/delivery/urls", id=delivery_id, events=events, period=period, top=50, step="hour")
+        expected = house.rows(
+            "select coalesce(url, '') as url, count(*) as clicks, count(distinct (message_key, recipient_id)) as messages"
+            " from intermediate.int_events where delivery_id = %s and event_type = 'click' and is_standing and not is_withheld"
+            f" and occurred_at < date_bin('5 minutes', %s, '2000-01-01Z') + %s * interval '1 hour'{human} group by 1",
+            delivery_id,
+            sent.sent_at,
+            hours,
+        )
+        total = said(text, "click_total")
+        assert total == sum(row.clicks for row in expected)
+        cells = re.findall(r'type=click[^"]*">([\d,]+)</a></td>', text)
+        assert sorted(int(cell.replace(",", "")) for cell in cells[: len(expected)]) == sorted(
+            row.clicks for row in expected
+        )
+        people = re.findall(r'did=clicked&amp;url=[^"]*" data-counts="messages">([\d,]+)<', text)
+        assert sorted(int(cell.replace(",", "")) for cell in people) == sorted(row.messages for row in expected)
+        (chart,) = charts(text)
+        assert sum(sum(series["values"]) for series in chart["series"]) == total
+        totals.append(total)
+    assert totals == sorted(set(totals))
+
+
+def test_clicks_at_one_place_of_an_address_that_stands_at_two_lead_to_their_own_people(
+    client: TestClient, house: House
+) -> None:
+    (row,) = house.rows(
+        "select delivery_id, url, array_agg(position order by position) as positions from marts.click_positions"
+        " where content_part = 'html' and position is not null group by 1, 2 having count(*) > 1 order by 1, 2 limit 1"
+    )
+    query = {"id": row.delivery_id, "did": "clicked", "events": "all"}
+    found = [said(get(client, "/delivery/recipients", place=f"html-{n}", **query), "people") for n in row.positions]
+    both = said(get(client, "/delivery/recipients", url=row.url, **query), "people")
+    assert max(found) < both <= sum(found)
+    assert said(get(client, "/delivery/recipients", place="html-none", **query), "people") >= both
 
 
 def test_the_bounces_of_a_delivery_are_those_of_its_card(client: TestClient, house: House) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
+from html import unescape
+from typing import Any
 from urllib.parse import urlencode
 
 # Airflow writes its configuration where this points when it is first imported.
@@ -33,6 +36,11 @@ def get(client: TestClient, path: str, status: int = 200, **query: object) -> st
     answer = client.get(f"/flow/tracking{path}?{urlencode(query, doseq=True)}")
     assert answer.status_code == status, (path, query, answer.text[-2000:])
     return answer.text
+
+
+def charts(text: str) -> list[dict[str, Any]]:
+    """The data of a page's charts, in its order."""
+    return [json.loads(unescape(data)) for data in re.findall(r'data-chart="([^"]*)"', text)]
 
 
 def figure(text: str, name: str) -> str:

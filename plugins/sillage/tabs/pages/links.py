@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,8 @@ from .delivery import MOST_ADDED, average_of, known
 router = APIRouter()
 
 TOP = ("5", "10", "20", "50")
+# Since the sending: what the page offers, and the table and the chart both show.
+PERIODS = ("1h", "6h", "24h", "3d", "7d", "30d", "all")
 # More colours than this cannot be told apart in one stack.
 STACKED = 6
 
@@ -27,25 +29,35 @@ STACKED = 6
 def urls(request: Request) -> Response:
     """Top N with Others and Total, and clicks over time stacked by link."""
     is_people = state.is_people(request)
-    group = state.choice(request, "by", links.GROUPS, "url")
+    group, within = state.choice(request, "by", links.GROUPS, "url"), _within(request)
     top = int(state.choice(request, "top", TOP, "10"))
+    period = state.choice(request, "period", PERIODS, "all")
     with request.app.state.reader.snapshot() as cursor:
         delivery = known(cursor, request)
         average = average_of(cursor, request, delivery, is_people)
-        rows = links.clicked(cursor, delivery.delivery_id, group, is_people)
+        until = activity.end_of(cursor, delivery.delivery_id, delivery.sent_at, period)
+        wanted = links.Clicks("url" if within else group, is_people, within, until)
+        rows = links.clicked(cursor, delivery, wanted)
         others = links.others(cursor, delivery.delivery_id, is_people)
-        chart = _stack(cursor, request, delivery, is_people) if rows else None
+        chart = _stack(cursor, request, delivery, wanted) if rows else None
     scores = [
         figure
         for figure in figures.rates(delivery, average, is_people)
         if figure.name in ("reactivity_rate", "click_rate")
     ]
     return page(
-        request, "urls.html", section="/deliveries", view="urls", delivery=delivery, is_people=is_people, group=group, top=top,
-        rows=rows[:top], rest=rows[top:], total=sum(row.click_count for row in rows), others=others, chart=chart, scores=scores,
+        request, "urls.html", section="/deliveries", view="urls", delivery=delivery, is_people=is_people, group=wanted.group, top=top,
+        within=within, period=period, periods=PERIODS, until=until, rows=rows[:top], rest=rows[top:],
+        total=sum(row.click_count for row in rows), others=others, chart=chart, scores=scores,
         clicks=figures.value_of(delivery, "click_count", is_people),
         clickers=figures.value_of(delivery, "recipient_click_count", is_people),
     )  # fmt: skip
+
+
+def _within(request: Request) -> tuple[str, str | None] | None:
+    """The label or category whose links alone are shown, with its name: None for those that have none."""
+    column = state.choice(request, "of", ("label", "category"), "")
+    return (column, state.identifier(request, "name") or None) if column else None
 
 
 @router.get("/delivery/urls.csv")
@@ -181,19 +193,19 @@ def _shown(request: Request) -> _Shown:
     return _Shown(chosen, len(further) + 1, measure, part, there, source, rows, total, speech_of(request), mark)
 
 
-def _stack(cursor: Any, request: Request, delivery: Any, is_people: bool) -> dict[str, Any] | None:
-    """Clicks per hour or day, stacked by the most clicked URLs."""
+def _stack(cursor: Any, request: Request, delivery: Any, wanted: links.Clicks) -> dict[str, Any] | None:
+    """Clicks per hour or day, stacked by the most clicked URLs of those that are shown."""
     step = state.choice(request, "step", activity.STEPS, "hour")
-    period = state.choice(request, "period", activity.PERIODS, "all")
+    period = state.choice(request, "period", PERIODS, "all")
     span = activity.span(cursor, {delivery.delivery_id: delivery.sent_at}, period, step)
     if span is None or delivery.delivery_number is None:
         return None
-    top = links.clicked(cursor, delivery.delivery_id, "url", is_people)[:STACKED]
+    top = links.clicked(cursor, delivery, replace(wanted, group="url"))[:STACKED]
     names = {row.url: row.label or row.url for row in top}
     speech = speech_of(request)
     steps: list[Any] = []
     counts: dict[str | None, dict[Any, int]] = {**{url: {} for url in names}, None: {}}
-    for row in links.over_time(cursor, delivery.delivery_number, list(names), span, is_people):
+    for row in links.over_time(cursor, delivery.delivery_number, list(names), span, wanted.is_people):
         if not steps or steps[-1] != row.step:
             steps.append(row.step)
         counts[row.url][row.step] = row.click_count

@@ -9,11 +9,14 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from .. import csv_export, guard, state
-from ..queries import links, logs, people, recipients, stories
+from ..queries import activity, links, logs, people, recipients, stories
+from ..queries.logs import NO_PLACE
 from ..queries.people import Condition, Search
 from ..queries.reader import Reader
 from ..rendering import page
 from .delivery import known
+from .links import PERIODS
+from .logs import LAST_POSITION, PARTS
 
 router = APIRouter(dependencies=[Depends(guard.require_recipients)])
 
@@ -58,13 +61,14 @@ def listed(request: Request) -> Response:
             if "story" in columns
             else {}
         )
-        urls = [row for row in links.clicked(cursor, delivery.delivery_id, "url", search.is_people) if row.url]
+        urls = [row for row in links.clicked(cursor, delivery, links.Clicks(is_people=search.is_people)) if row.url]
     return page(
         request, "people.html", section="/deliveries", view="recipients", delivery=delivery, is_people=search.is_people,
         search=search, found=found, following=_place(search, found),
         did=search.conditions[0], also=search.conditions[1] if len(search.conditions) > 1 else None,
         ready=READY, positive=list(people.POSITIVE), negative=list(people.NEGATIVE), devices=logs.DEVICES, urls=urls[:MOST_LINKS],
-        columns=columns, optional=OPTIONAL, reasons=reasons, told=told, text=state.text(request, "q"), most_events=people.WHOLE,
+        periods=PERIODS, period=state.choice(request, "period", PERIODS, "all"), columns=columns, optional=OPTIONAL,
+        reasons=reasons, told=told, text=state.text(request, "q"), most_events=people.WHOLE,
         masked=lambda address: guard.masked(address, request.state.rights),
     )  # fmt: skip
 
@@ -96,7 +100,10 @@ def _search(cursor: Any, request: Request, delivery: Any) -> Search:
     number = -1 if delivery.delivery_number is None else delivery.delivery_number
     # A part is looked for in every address of the delivery.
     by_part = request.state.rights.sees_addresses and len(text) > 2 and not people.is_large(cursor, number)
-    conditions = [Condition(state.choice(request, "did", people.CONDITIONS, "all"), state.identifier(request, "url"))]
+    period = state.choice(request, "period", PERIODS, "all")
+    until = activity.end_of(cursor, delivery.delivery_id, delivery.sent_at, period)
+    did = state.choice(request, "did", people.CONDITIONS, "all")
+    conditions = [Condition(did, state.identifier(request, "url"), _place_asked(request), until)]
     if also := state.choice(request, "also", people.CONDITIONS, ""):
         conditions.append(Condition(also, state.identifier(request, "also_url")))
     return Search(
@@ -109,6 +116,17 @@ def _search(cursor: Any, request: Request, delivery: Any) -> Search:
         sort=state.choice(request, "sort", people.SORTS, "recipient"),
         is_descending=state.choice(request, "order", ("asc", "desc"), "asc") == "desc",
     )
+
+
+def _place_asked(request: Request) -> tuple[str, int] | None:
+    """The place in the message that the address names: `html-3`, or `none` where the source tells none."""
+    text = state.text(request, "place")
+    part, _, position = text.partition("-")
+    if text == "none":
+        return "unknown", NO_PLACE
+    if part in PARTS and position.isascii() and position.isdigit() and 0 < int(position) <= LAST_POSITION:
+        return part, int(position)
+    return None
 
 
 def _columns(request: Request, search: Search) -> list[str]:

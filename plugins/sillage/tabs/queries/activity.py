@@ -82,9 +82,7 @@ def span(cursor: Any, starts: Mapping[str, datetime | None], period: str, step: 
     origins: dict[str, datetime] = {}
     lengths = [timedelta(minutes=5)]
     for row in cursor.fetchall():
-        begin = min(starts.get(row.delivery_id) or row.first, row.first)
-        begin -= timedelta(minutes=begin.minute % 5, seconds=begin.second, microseconds=begin.microsecond)
-        origins[row.delivery_id] = begin
+        origins[row.delivery_id] = begin = _began_at(starts.get(row.delivery_id), row.first)
         lengths.append(row.last + timedelta(minutes=5) - begin)
     if not origins:
         return None
@@ -95,6 +93,25 @@ def span(cursor: Any, starts: Mapping[str, datetime | None], period: str, step: 
         if width < wider and length / width > MOST_POINTS:
             width = wider
     return Span(origins, length, width)
+
+
+def end_of(cursor: Any, delivery_id: str, sent_at: datetime | None, period: str) -> datetime | None:
+    """When `period` (of PERIODS) of the delivery is over, counted as the charts count it; None where all of its life is meant."""
+    length = PERIODS[period]
+    if length is None:
+        return None
+    cursor.execute(
+        "select min(period_start) as first from marts.delivery_activity where delivery_id = %s and event_type = any(%s)",
+        (delivery_id, list(CURVES)),
+    )
+    first = cursor.fetchone().first
+    return _began_at(sent_at, first) + length if first else None
+
+
+def _began_at(sent_at: datetime | None, first: datetime) -> datetime:
+    """The beginning of a delivery's charts: its sending, or its first event where that is earlier, to five minutes."""
+    begin = min(sent_at or first, first)
+    return begin - timedelta(minutes=begin.minute % 5, seconds=begin.second, microseconds=begin.microsecond)
 
 
 def counts(cursor: Any, over: Span) -> list[Point]:

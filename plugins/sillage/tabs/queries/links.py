@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from . import kinds
@@ -21,26 +23,85 @@ LISTED = 500
 MEASURES = {"people": "human_click_count", "total": "click_count", "unique": "recipient_click_count"}
 
 
-def clicked(cursor: Any, delivery_id: str, group: str, is_people: bool) -> list[Any]:
-    """Clicks on links of type click by `group` (one of GROUPS), most clicked first, with their share of all.
+@dataclass(frozen=True)
+class Clicks:
+    """Which clicks of a delivery are counted, and how: by `group` (one of GROUPS), people's or all.
+
+    `within` is (label or category, its name or None) for the links that have it and no others; `until` ends the period.
+    """
+
+    group: str = "url"
+    is_people: bool = True
+    within: tuple[str, str | None] | None = None
+    until: datetime | None = None
+
+
+def clicked(cursor: Any, delivery: Any, wanted: Clicks) -> list[Any]:
+    """Clicks on links of type click as `wanted`, most clicked first, with their share of all clicks of the period.
 
     Equal labels (or categories) are summed; `recipient_count` is null there, as one recipient may stand in several rows.
     """
-    if group not in GROUPS:
-        raise ValueError(f"Links cannot be grouped by {group}.")
-    human = "human_" if is_people else ""
+    if wanted.group not in GROUPS or (wanted.within and wanted.within[0] not in GROUPS):
+        raise ValueError(f"Links cannot be grouped by {wanted.group}.")
+    source, values = (_counted if wanted.until is None else _counted_until)(cursor, delivery, wanted)
+    within = "true"
+    if wanted.within:
+        column, values["name"] = wanted.within
+        within = f"{column} is not distinct from %(name)s"
     cursor.execute(
         f"""
-        select {group} as name, sum({human}click_count)::bigint as click_count,
-            {f"sum({human}recipient_click_count)::bigint" if group == "url" else "null::bigint"} as recipient_count,
-            sum({human}click_count) / nullif(sum(sum({human}click_count)) over (), 0) as share_rate,
+        with links as ({source}), shared as (select *, sum(click_count) over () as all_clicks from links)
+        select {wanted.group} as name, sum(click_count)::bigint as click_count,
+            {"sum(recipient_click_count)::bigint" if wanted.group == "url" else "null::bigint"} as recipient_count,
+            sum(click_count) / nullif(max(all_clicks), 0) as share_rate,
             min(label) as label, min(url) as url, count(*) as url_count,
             min(first_clicked_at) as first_clicked_at, max(last_clicked_at) as last_clicked_at
-        from marts.url_clicks where delivery_id = %s and link_type = 'click' group by 1 order by 2 desc, 1
+        from shared where {within} group by 1 order by 2 desc, 1
         """,
-        (delivery_id,),
+        values,
     )
     return list(cursor.fetchall())
+
+
+def _counted(cursor: Any, delivery: Any, wanted: Clicks) -> tuple[str, dict[str, Any]]:
+    """The links of the whole life of a delivery with their counters, as SQL."""
+    human = "human_" if wanted.is_people else ""
+    statement = f"""
+        select url, label, category, {human}click_count as click_count, {human}recipient_click_count as recipient_click_count,
+            first_clicked_at, last_clicked_at
+        from marts.url_clicks where delivery_id = %(delivery_id)s and link_type = 'click'
+    """
+    return statement, {"delivery_id": delivery.delivery_id}
+
+
+def _counted_until(cursor: Any, delivery: Any, wanted: Clicks) -> tuple[str, dict[str, Any]]:
+    """The same of its clicks before `wanted.until`, counted from the events: counters know no time."""
+    clicks = _clicks(cursor, wanted.is_people)
+    statement = f"""
+        select clicks.*, known.label, known.category
+        from (
+            select coalesce(url, '') as url, sum(clicks)::bigint as click_count, count(*) as recipient_click_count,
+                min(first_at) as first_clicked_at, max(last_at) as last_clicked_at
+            from (
+                select url, count(*) as clicks, min(occurred_at) as first_at, max(occurred_at) as last_at
+                from intermediate.int_events
+                where delivery_number = %(number)s and occurred_at < %(until)s and {clicks}
+                group by url, message_key, recipient_id
+            ) as messages
+            group by 1
+        ) as clicks
+        left join marts.url_clicks as known
+            on known.delivery_id = %(delivery_id)s and known.url = clicks.url and known.link_type = 'click'
+    """
+    # A delivery without any event has no number; none has this one.
+    number = -1 if delivery.delivery_number is None else delivery.delivery_number
+    return statement, {"delivery_id": delivery.delivery_id, "number": number, "until": wanted.until}
+
+
+def _clicks(cursor: Any, is_people: bool) -> str:
+    """The condition on events that are clicks which count, as SQL."""
+    people = f" and {IS_PEOPLE}" if is_people else ""
+    return kinds.such(cursor, f"event_type = 'click' and is_standing and not is_withheld{people}")
 
 
 def of_delivery(cursor: Any, delivery_id: str) -> list[Any]:
@@ -75,9 +136,7 @@ def others(cursor: Any, delivery_id: str, is_people: bool) -> list[Any]:
 
 def over_time(cursor: Any, delivery_number: int, urls: Sequence[str], span: Span, is_people: bool) -> list[Any]:
     """Clicks per step of `span` and URL, those of other URLs than `urls` under null; empty steps included."""
-    clicks = kinds.such(
-        cursor, "event_type = 'click' and is_standing and not is_withheld" + (f" and {IS_PEOPLE}" if is_people else "")
-    )
+    clicks = _clicks(cursor, is_people)
     cursor.execute(
         f"""
         with steps as (select generate_series(%(start)s::timestamptz, %(end)s::timestamptz - interval '1 second', %(step)s) as step),

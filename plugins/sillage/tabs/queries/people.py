@@ -16,6 +16,7 @@ from psycopg2.extras import NamedTupleCursor
 
 from . import bounces, kinds
 from .log_order import SENDING, has_device
+from .logs import NO_PLACE
 from .verdicts import IS_PEOPLE, IS_TRACKING
 
 PAGE = 100
@@ -83,10 +84,20 @@ FLAGS = ("delivered", "bounced_hard", "bounced_soft", "opened", "clicked", "boug
 
 @dataclass(frozen=True)
 class Condition:
-    """One of CONDITIONS; of clicks, those on the link `url` where it is given."""
+    """One of CONDITIONS; of clicks, those on the link `url`, at the `place` of the message and before `until`, where given.
+
+    A place is a content part ("unknown" where none is told) and a position; of NO_PLACE are clicks whose place is not told.
+    """
 
     name: str
     url: str = ""
+    place: tuple[str, int] | None = None
+    until: datetime | None = None
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether it is about some clicks and not about any."""
+        return self.positive == "clicked" and bool(self.url or self.place or self.until)
 
     @property
     def is_negative(self) -> bool:
@@ -261,12 +272,9 @@ def _act(cursor: Any, search: Search) -> tuple[str, dict[str, Any]]:
     behaves = wanted.name in _TRACKING_FACTS
     of_people = f" and {IS_PEOPLE}" if behaves and search.is_people else ""
     act = kinds.such(cursor, f"is_standing and not is_withheld and ({meant}){of_people}")
-    values: dict[str, Any] = {}
-    if wanted.url:
-        act += " and place_key = any(%(places)s)"
-        values["places"] = _places(cursor, wanted.url)
+    narrowed, values = _narrowed(cursor, wanted, "act") if wanted.is_narrowed else ("true", {})
     # Few are found by their index; the planner would look for them among all, as if they were spread evenly.
-    return f"{act}{_FENCE}" if "is_rare" in act or wanted.url else act, values
+    return f"{act} and {narrowed}{_FENCE}" if "is_rare" in act or wanted.url else f"{act} and {narrowed}", values
 
 
 def _query(cursor: Any, search: Search, within: Sequence[str] | None = None) -> tuple[str, dict[str, Any]]:
@@ -280,13 +288,12 @@ def _query(cursor: Any, search: Search, within: Sequence[str] | None = None) -> 
     values: dict[str, Any] = {"number": search.number, "domain": search.domain, "within": list(within or ())}
     of_links = []
     for place, one in enumerate(search.conditions):
-        if one.url and one.positive == "clicked":
-            values[f"places_{place}"] = _places(cursor, one.url)
-            of_links.append(
-                f"coalesce(bool_or({is_['clicked']} and place_key = any(%(places_{place})s)), false) as is_link_{place}"
-            )
+        if one.is_narrowed:
+            narrowed, more = _narrowed(cursor, one, str(place))
+            values |= more
+            of_links.append(f"coalesce(bool_or({is_['clicked']} and {narrowed}), false) as is_link_{place}")
     flags = [f"is_{name}" for name in POSITIVE] + [
-        f"is_link_{n}" for n, one in enumerate(search.conditions) if _is_of_link(one)
+        f"is_link_{n}" for n, one in enumerate(search.conditions) if one.is_narrowed
     ]
     flags += ["is_on_device"] * bool(search.device)
     query = f"""
@@ -333,13 +340,9 @@ def _query(cursor: Any, search: Search, within: Sequence[str] | None = None) -> 
     return query, values
 
 
-def _is_of_link(one: Condition) -> bool:
-    return bool(one.url) and one.positive == "clicked"
-
-
 def _counted(search: Search) -> str:
     wanted = search.counted
-    if wanted in search.conditions and _is_of_link(wanted):
+    if wanted in search.conditions and wanted.is_narrowed:
         return f"is_link_{list(search.conditions).index(wanted)}::int"
     return _COUNTS[wanted.name]
 
@@ -348,13 +351,38 @@ def _having(search: Search) -> str:
     """What a person must meet. Where nothing is asked for that happened, her message was delivered: who was not reached cannot open."""
     asked = []
     for place, one in enumerate(search.conditions):
-        flag = f"is_link_{place}" if _is_of_link(one) else f"is_{one.positive}"
+        flag = f"is_link_{place}" if one.is_narrowed else f"is_{one.positive}"
         asked.append(f"{'not ' * one.is_negative}bool_or({flag})")
     if all(one.is_negative for one in search.conditions):
         asked.append("bool_or(is_delivered)")
     if search.device:
         asked.append("bool_or(is_on_device)")
     return " and ".join(asked)
+
+
+def _narrowed(cursor: Any, one: Condition, name: str) -> tuple[str, dict[str, Any]]:
+    """Which clicks `one` is about, as SQL on int_events, and the values in it, whose names end with `name`."""
+    conditions, values = [], {}
+    if one.url:
+        conditions.append(f"place_key = any(%(places_{name})s)")
+        values[f"places_{name}"] = _places(cursor, one.url)
+    if one.place:
+        part, position = one.place
+        # Among the delivery's own places: the dictionary holds those of all deliveries.
+        of_place = f"""place_key in (
+            select place_key from intermediate.int_places where coalesce(position, {NO_PLACE}) = %(position_{name})s
+                and (%(position_{name})s = {NO_PLACE} or coalesce(content_part, 'unknown') = %(part_{name})s)
+                and place_key in (
+                    select place_key from intermediate.int_event_store
+                    where delivery_number = %(number)s and place_key is not null
+                )
+        )"""
+        conditions.append(f"(place_key is null or {of_place})" if position == NO_PLACE else of_place)
+        values |= {f"part_{name}": part, f"position_{name}": position}
+    if one.until:
+        conditions.append(f"occurred_at < %(until_{name})s")
+        values[f"until_{name}"] = one.until
+    return " and ".join(conditions), values
 
 
 def _places(cursor: Any, url: str) -> list[int]:
