@@ -128,7 +128,7 @@ def test_a_figure_is_read_with_its_definition_its_parts_and_the_average_of_earli
     card.get_by_role("button", name="Definition").focus()
     assert f"Recipients who opened: {row.opened:,}. Delivered: {row.delivered_count:,}." in tip.inner_text()
     assert re.search(
-        r"\d+\.\d\d% [▲▼=] ?[+−]?\d+\.\d\d pt\s+average of \d+ deliver(y|ies), 6 months", card.inner_text()
+        r"\d+\.\d\d% [▲▼=] ?[+−]?\d+\.\d\d pt\s+average of \d+ deliver(y|ies), email, 6 months", card.inner_text()
     )
 
 

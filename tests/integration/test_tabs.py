@@ -26,7 +26,7 @@ DELIVERY = "d-panier-abandonne"
 PAGES = [
     "/deliveries", "/delivery", "/delivery/urls", "/delivery/positions", "/delivery/message", "/delivery/logs", "/delivery/why",
     "/delivery/recipients",
-    "/cumulated", "/recipients", "/recipient", "/workflow", "/workflow/quality", "/workflow/rejected", "/workflow/journal",
+    "/cumulated", "/cumulated.csv", "/trend", "/recipients", "/recipient", "/workflow", "/workflow/quality", "/workflow/rejected", "/workflow/journal",
     "/deliveries.csv", "/delivery/recipients.csv", "/delivery/urls.csv", "/delivery/logs.csv", "/recipient.csv", "/workflow/rejected.csv",
 ]  # fmt: skip
 
@@ -199,6 +199,25 @@ def test_deliveries_are_exported_with_every_indicator_as_filtered(client: TestCl
             value = getattr(mart, name)
             assert row[name] == ("" if value is None else str(value)), name
         assert row["label"].lstrip("'") == (mart.label or "").replace("\0", "").lstrip("'")
+
+
+def test_a_comparison_is_exported_line_by_line(client: TestClient, house: House) -> None:
+    ids = ["d-soldes-hiver", "d-fidelite"]
+    text = get(client, "/cumulated.csv", id=ids, events="all").removeprefix("\ufeff")
+    together, *each = csv.DictReader(io.StringIO(text))
+    rows = house.rows(
+        "select *, hard_bounce_count + soft_bounce_count as bounce_count from marts.delivery_statistics"
+        " where delivery_id = any(%s) order by delivery_id desc",
+        ids,
+    )
+    for line, row in zip(each, rows, strict=True):
+        assert line["delivery_id"] == row.delivery_id
+        assert int(line["recipient_click_count"]) == row.recipient_click_count
+        assert float(line["bounce_rate"]) == pytest.approx(row.bounce_count / row.to_deliver_count)
+    assert int(together["delivered_count"]) == sum(row.delivered_count for row in rows)
+    total = sum(row.recipient_click_count for row in rows) / sum(row.delivered_count for row in rows)
+    assert float(together["click_rate"]) == pytest.approx(total)
+    get(client, "/cumulated.csv", 404, id="no-such-delivery")
 
 
 def test_the_links_of_a_delivery_are_exported_and_add_up(client: TestClient, house: House) -> None:

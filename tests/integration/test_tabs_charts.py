@@ -57,9 +57,49 @@ def test_machines_are_drawn_only_beside_all_events(client: TestClient) -> None:
     assert set(lines(get(client, "/delivery", id=PAIR[0], events="all"))) >= {"Opens of machines", "Clicks of machines"}
 
 
+@pytest.mark.parametrize("kind", ["open", "click"])
+def test_deliveries_are_drawn_side_by_side_in_shares_of_what_each_delivered(
+    client: TestClient, house: House, kind: str
+) -> None:
+    apart = charts(get(client, "/cumulated", id=PAIR, kind=kind, step="hour"))[0]
+    assert apart["labels"][:3] == ["0 h", "1 h", "2 h"]
+    for one, series in zip(PAIR, apart["series"], strict=True):
+        (row,) = house.rows(
+            f"select human_{kind}_count as count, delivered_count from marts.delivery_statistics where delivery_id = %s",
+            one,
+        )
+        assert series["values"][0] == 0
+        assert series["values"] == sorted(series["values"])
+        assert series["values"][-1] == pytest.approx(100 * row.count / row.delivered_count, abs=0.01)
+    # One more than can be told apart by their colours.
+    many = [row.delivery_id for row in house.rows("select delivery_id from marts.deliveries order by sent_at")]
+    assert len(charts(get(client, "/cumulated", id=many))[0]["series"]) <= 8
+
+
+@pytest.mark.parametrize("events", ["", "all"])
+def test_the_trend_has_each_deliverys_rate_at_its_sending(client: TestClient, house: House, events: str) -> None:
+    human = "" if events else "human_"
+    rows = house.rows(
+        f"select {human}recipient_click_count as clicks, delivered_count as delivered, sent_at"
+        " from marts.deliveries join marts.delivery_statistics using (delivery_id)"
+        " where is_tracking_enabled and sent_at is not null and delivered_count > 0 and delivery_id not like 'unassigned:%%'"
+        " order by sent_at, delivery_id"
+    )
+    (_, clicks, _) = charts(get(client, "/trend", events=events))
+    assert clicks["labels"] == [f"{row.sent_at:%Y-%m-%d}" for row in rows]
+    points, average, low, high = (series["values"] for series in clicks["series"])
+    assert points == [pytest.approx(100 * row.clicks / row.delivered, abs=0.01) for row in rows]
+    assert len(rows) > 3
+    expected = 100 * sum(row.clicks for row in rows) / sum(row.delivered for row in rows)
+    assert set(average) == {pytest.approx(expected, abs=0.01)}
+    assert low[0] < average[0] < high[0]
+    (only, *_) = charts(get(client, "/trend", events=events, q="Fidélité"))
+    assert len(only["labels"]) == 1
+
+
 @pytest.mark.parametrize("period", ["1h", "3h", "24h", "all"])
 def test_deliveries_added_up_are_drawn_in_hours_since_each_ones_own_sending(client: TestClient, period: str) -> None:
-    both = charts(get(client, "/cumulated", id=PAIR, period=period, step="30min"))
+    both = charts(get(client, "/cumulated", id=PAIR, period=period, step="30min"))[1:]
     alone = [charts(get(client, "/delivery", id=one, period=period, step="30min")) for one in PAIR]
     assert both[0]["labels"][:4] == ["0 h", "0 h 30", "1 h", "1 h 30"][: len(both[0]["labels"])]
     for name in ("Opens", "Clicks"):

@@ -20,7 +20,7 @@ from sillage.window import HOUR, Window
 from support.canonical import EIGHT, event
 from support.hours import run_hours, write_file
 from support.tabs_client import charts, client_of, figure, get
-from support.tabs_house import House
+from support.tabs_house import QUIET, House
 
 pytestmark = pytest.mark.slow
 
@@ -286,12 +286,12 @@ def test_bounces_of_every_kind_agree_with_the_counters_and_add_up_when_followed(
         reader.close()
 
 
-def averaged(house: House, row: Any, above: str, below: str, tracked: str) -> tuple[int, float | None]:
+def averaged(house: House, row: Any, like: str, above: str, below: str, tracked: str) -> tuple[int, float | None]:
     """How many deliveries the rate of `row` is compared with, and their average, counted one by one."""
     others = [
         one
         for one in house.rows("select * from marts.deliveries join marts.delivery_statistics using (delivery_id)")
-        if one.channel == row.channel and one.sent_at and one.sent_at < row.sent_at and getattr(one, below) > 0
+        if one.channel == row.channel and (like == "channel" or row.category in (None, one.category)) and one.sent_at and one.sent_at < row.sent_at and getattr(one, below) > 0
         and (tracked == "" or one.is_tracking_enabled) and (tracked != "opens" or one.is_open_tracking_enabled)
     ]  # fmt: skip
     top = sum(
@@ -310,14 +310,16 @@ AVERAGES = {
 }
 
 
-def test_a_delivery_is_compared_with_earlier_ones_only_and_never_with_what_was_not_tracked(
-    client: TestClient, house: House
+@pytest.mark.parametrize("like", ["", "channel"])
+def test_a_delivery_is_compared_with_earlier_ones_of_its_kind_and_never_with_what_was_not_tracked(
+    client: TestClient, house: House, like: str
 ) -> None:
-    speech, told = Speech("en"), set()
+    speech, told, categories = Speech("en"), set(), set()
     for row in house.rows("select * from marts.deliveries where is_tracking_enabled and sent_at is not null"):
-        text = get(client, "/delivery", id=row.delivery_id)
+        text = get(client, "/delivery", id=row.delivery_id, like=like)
+        kind = row.category if row.category and not like else row.channel
         for name, how in AVERAGES.items():
-            count, average = averaged(house, row, *how)
+            count, average = averaged(house, row, like, *how)
             shown = figure(text, f"{name}_average")
             assert shown == ("first of its kind in 6 months" if average is None else speech.percent(average)), (
                 row.delivery_id,
@@ -326,9 +328,12 @@ def test_a_delivery_is_compared_with_earlier_ones_only_and_never_with_what_was_n
             told.add(count > 0)
             if average is not None:
                 card = text[text.index(f'data-figure="{name}_average"') :]
-                said_count = re.search(r"average of ([\d,]+) deliver(?:y|ies), 6 months", card)
+                said_count = re.search(r"average of ([\d,]+) deliver(?:y|ies), (.+?), 6 months", card)
                 assert said_count and said_count[1] == str(count), (row.delivery_id, name)
+                assert unescape(said_count[2]) == kind[:24] or len(kind) > 24
+                categories.add(kind)
     assert told == {True, False}
+    assert (QUIET in categories) == (not like)
     for delivery_id in ("unassigned:ses", "e-unsent"):
         assert "_average" not in get(client, "/delivery", id=delivery_id)
 

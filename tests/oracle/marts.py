@@ -50,6 +50,7 @@ def deliveries(resolved: Resolved) -> Iterable[Row]:
             "label": entry.get("label"),
             "subject": entry.get("subject"),
             "channel": entry.get("channel", "email"),
+            "category": entry.get("category"),
             "is_tracking_enabled": entry.get("is_tracking_enabled", True),
             "is_open_tracking_enabled": entry.get("is_open_tracking_enabled", True),
             "text_only_count": entry.get("text_only_count") or 0,

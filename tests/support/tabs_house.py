@@ -30,12 +30,13 @@ LATE = {
 HOSTILE = '<script>alert("x")</script>\u202egnp'
 HOSTILE_URL = 'https://a.example/?q="><img src=x onerror=alert(1)>'
 CORPUS_ID = "h-corpus"
+QUIET = "quiet ones"
 HOSTILE_ID = "h/../?&=#\"<i>'\u202e"
 EMPTY = {
     "e-off": {"is_tracking_enabled": False},
     "e-unsent": {},
-    "e-bounced": {},
-    "e-machines": {},
+    "e-bounced": {"category": QUIET},
+    "e-machines": {"category": QUIET},
     "e-consent": {"is_open_tracking_enabled": False},
     "e-withdrawn": {},
     "e-quiet": {},
@@ -105,7 +106,7 @@ def furnish(zone: Path) -> None:
     address = HOSTILE_URL.replace('"', "&quot;")
     message = f'<p onclick="alert(1)">Hello</p><img src="https://evil.example/p.png"><a href="{address}">x</a>'
     catalog: list[dict[str, Any]] = [
-        {"entry_type": "delivery", "delivery_id": HOSTILE_ID, "label": HOSTILE, "subject": HOSTILE, "channel": "email",
+        {"entry_type": "delivery", "delivery_id": HOSTILE_ID, "label": HOSTILE, "subject": HOSTILE, "channel": "email", "category": HOSTILE,
          "html": message, "text": HOSTILE},
         {"entry_type": "link", "delivery_id": HOSTILE_ID, "link_id": "l1", "url": HOSTILE_URL, "label": HOSTILE,
          "category": "=1+1", "link_type": "click", "position": 1, "content_part": "html"},

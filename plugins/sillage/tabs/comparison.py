@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -10,6 +10,11 @@ from typing import Any
 from .figures import LESS_IS_BETTER, RATES, Figure, value_of
 from .queries import averages
 from .queries.averages import Average
+
+COUNTED = (
+    "targeted_count", "delivered_count", "recipient_open_count", "recipient_click_count", "opt_out_count", "complaint_count",
+    "bounce_count",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ def side_by_side(chosen: Sequence[Any], is_people: bool) -> list[Line]:
     for name, label, top, bottom in RATES:
         own = [
             Figure(name, label, value_of(row, top, is_people), bottom, value_of(row, bottom, is_people), top_name=top)
-            if _tells(row, name)
+            if tells(row, name)
             else None
             for row in chosen
         ]
@@ -41,7 +46,26 @@ def side_by_side(chosen: Sequence[Any], is_people: bool) -> list[Line]:
     return lines
 
 
-def _tells(row: Any, name: str) -> bool:
+# A line of the file: the delivery, what was counted, and each rate with its difference.
+COLUMNS = (
+    "delivery_id", "label", "category", "sent_at", *COUNTED,
+    *(name for rate in RATES for name in (rate[0], f"{rate[0]}_difference")),
+)  # fmt: skip
+
+
+def as_rows(chosen: Sequence[Any], is_people: bool) -> Iterator[list[Any]]:
+    """The comparison as lines of a file (COLUMNS): all of them together, then each; differences in percentage points."""
+    lines = side_by_side(chosen, is_people)
+    counts = [[value_of(row, name, is_people) for name in COUNTED] for row in chosen]
+    together = [sum(of_all or 0 for of_all in column) for column in zip(*counts, strict=True)]
+    yield ["", "", "", None, *together, *(cell for line in lines for cell in (line.together.rate, None))]
+    for place, row in enumerate(chosen):
+        own = (line.figures[place] for line in lines)
+        rates = (cell for one in own for cell in (one and one.rate, one and one.difference))
+        yield [row.delivery_id, row.label, row.category, row.sent_at, *counts[place], *rates]
+
+
+def tells(row: Any, name: str) -> bool:
     """Whether the delivery was tracked for the rate: by what it is averaged elsewhere."""
     condition = averages.RATES[name][2]
     return condition == averages.SENT or bool(

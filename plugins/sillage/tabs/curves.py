@@ -1,7 +1,8 @@
-"""A delivery's activity, or that of several side by side, as the charts draw it: labels and values."""
+"""A delivery's activity, that of several added up or side by side, as the charts draw it: labels and values."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -14,10 +15,31 @@ def moment_label(value: datetime, step: timedelta) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%d" if step >= timedelta(days=1) else "%m-%d %H:%M")
 
 
-def _hours_label(since: timedelta) -> str:
+def hours_label(since: timedelta) -> str:
     """A time since the sending: `26 h` or `0 h 30`."""
     hours, seconds = divmod(int(since.total_seconds()), 3600)
     return f"{hours} h {seconds // 60:02d}" if seconds else f"{hours} h"
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """What share of its delivered messages each delivery's opens or clicks had reached, by the hours since its own sending."""
+
+    over: Span
+    counts: Mapping[str, Sequence[int]]
+    delivered: Mapping[str, int]
+
+    @property
+    def ends(self) -> list[str]:
+        """Where the running sums stand: at the sending, and at the end of each step."""
+        steps = -(-self.over.length // self.over.step)
+        return [hours_label(min(number * self.over.step, self.over.length)) for number in range(steps + 1)]
+
+    def percentages(self, delivery_id: str) -> list[float | None]:
+        """Events per hundred delivered messages up to each of `ends`; None where nothing was delivered."""
+        delivered = self.delivered.get(delivery_id) or 0
+        sums = accumulate(self.counts[delivery_id], initial=0)
+        return [round(100 * count / delivered, 2) if delivered else None for count in sums]
 
 
 @dataclass(frozen=True)
@@ -59,4 +81,4 @@ class Curves:
         return [(point, label, list(row)) for point, label, row in rows if any(point.all.values())]
 
     def _label(self, since: timedelta, step: timedelta) -> str:
-        return moment_label(self.over.start + since, step) if self.over.is_of_one else _hours_label(since)
+        return moment_label(self.over.start + since, step) if self.over.is_of_one else hours_label(since)

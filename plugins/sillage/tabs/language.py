@@ -107,6 +107,14 @@ class Speech:
             return "–"
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
+    def day(self, value: datetime | None) -> str:
+        """The day of a time, as `moment` has it."""
+        return self.moment(value)[:10]
+
+    def clock(self, value: datetime | None) -> str:
+        """The hours and minutes of a time, as `moment` has it."""
+        return self.moment(value)[11:]
+
     def duration(self, seconds: float | None) -> str:
         """`45 s`, `3 min 20 s`, `2 h 05 min` or `3 d 4 h`."""
         if seconds is None:
@@ -131,6 +139,8 @@ class Speech:
             "percent": self.percent,
             "in_points": self.in_points,
             "moment": self.moment,
+            "day": self.day,
+            "clock": self.clock,
             "duration": self.duration,
             "definition": self.definition,
         }

@@ -40,3 +40,16 @@ def test_rates_stand_against_all_together_and_the_best_is_marked() -> None:
     assert lines["bounce_rate"].figures[0].is_better is False  # type: ignore[union-attr]
     # Where all are alike none is best.
     assert lines["complaint_rate"].best == set()
+
+
+def test_the_file_of_a_comparison_holds_what_the_page_shows() -> None:
+    chosen = [delivery(10, 100, 25), delivery(120, 300), delivery(0, 1000, is_tracked=False)]
+    for number, one in enumerate(chosen):
+        one.delivery_id, one.label, one.category, one.sent_at = f"d{number}", f"D {number}", None, None
+        one.targeted_count = one.to_deliver_count
+    rows = [dict(zip(comparison.COLUMNS, row, strict=True)) for row in comparison.as_rows(chosen, is_people=True)]
+    assert [row["delivery_id"] for row in rows] == ["", "d0", "d1", "d2"]
+    assert [row["delivered_count"] for row in rows] == [1400, 100, 300, 1000]
+    assert [row["bounce_count"] for row in rows] == [25, 25, 0, 0]
+    assert [row["open_rate"] for row in rows] == [Decimal("0.325"), Decimal("0.1"), Decimal("0.4"), None]
+    assert [row["open_rate_difference"] for row in rows] == [None, Decimal("-22.50"), Decimal("7.50"), None]

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from .. import comparison, csv_export, figures, guard, state
+from .. import comparison, csv_export, figures, guard, state, trend
+from ..curves import SideBySide
 from ..queries import activity, deliveries
 from ..rendering import page
 from .delivery import MOST_ADDED, curves_of
 
 router = APIRouter()
+
+# More lines than this in one chart cannot be told apart.
+DRAWN = 8
 
 
 @router.get("/deliveries")
@@ -20,7 +27,7 @@ def listed(request: Request) -> Response:
     search = _asked(request)
     with request.app.state.reader.snapshot() as cursor:
         rows, found = deliveries.listed(cursor, search)
-        channels = deliveries.channels(cursor)
+        channels, categories = deliveries.channels(cursor), deliveries.categories(cursor)
         as_of = deliveries.freshness(cursor)
     pages = max(-(-found // search.page_size), 1)
     return page(
@@ -31,9 +38,25 @@ def listed(request: Request) -> Response:
         rows=rows,
         found=found,
         channels=channels,
+        categories=categories,
+        most_added=MOST_ADDED,
         as_of=as_of,
         pages=pages,
     )
+
+
+@router.get("/trend")
+def over_time(request: Request) -> Response:
+    """The rates of the deliveries that are found, by when they were sent."""
+    search = _asked(request)
+    with request.app.state.reader.snapshot() as cursor:
+        rows, found = deliveries.in_time(cursor, search)
+        channels, categories = deliveries.channels(cursor), deliveries.categories(cursor)
+        as_of = deliveries.freshness(cursor)
+    return page(
+        request, "trend.html", section="/deliveries", search=search, rows=rows, found=found, channels=channels, categories=categories,
+        as_of=as_of, lines=trend.lines(rows, search.is_people, UTC), unit=trend.unit_of(rows) if rows else "each",
+    )  # fmt: skip
 
 
 @router.get("/deliveries.csv")
@@ -49,6 +72,7 @@ def _asked(request: Request) -> deliveries.Search:
     return deliveries.Search(
         text=state.text(request, "q"),
         channel=state.text(request, "channel"),
+        category=state.identifier(request, "category"),
         is_tracked={"on": True, "off": False}.get(state.text(request, "tracking")),
         sent_from=state.moment(request, "from"),
         sent_until=state.moment(request, "until", end_of_day=True),
@@ -65,13 +89,13 @@ def cumulated(request: Request) -> Response:
     """Several deliveries added up; a recipient who got two of them counts in both."""
     asked = list(dict.fromkeys(state.identifiers(request)))
     is_people = state.is_people(request)
+    kind = state.choice(request, "kind", ("open", "click"), "open")
     with request.app.state.reader.snapshot() as cursor:
-        chosen = [row for row in (deliveries.one(cursor, name) for name in asked[:MOST_ADDED]) if row is not None]
-        if not chosen:
-            raise HTTPException(404, "None of these deliveries is known.")
+        chosen = _chosen(cursor, asked)
         found = [row.delivery_id for row in chosen]
         total = deliveries.cumulated(cursor, found)
         curves = curves_of(cursor, request, chosen, is_people)
+        apart = _apart(cursor, chosen, curves.over, kind, is_people) if curves and len(chosen) > 1 else None
         values: dict[str, Any] = {
             "domains": activity.domains(cursor, found, is_people, limit=15),
             "devices": activity.breakdown(cursor, found, "open", "device_type", is_people),
@@ -79,7 +103,34 @@ def cumulated(request: Request) -> Response:
         }
     return page(
         request, "cumulated.html", section="/deliveries", chosen=chosen, asked_count=len(asked), most_added=MOST_ADDED, total=total,
-        is_people=is_people, curves=curves, compared=comparison.side_by_side(chosen, is_people),
+        is_people=is_people, curves=curves, apart=apart, kind=kind, drawn=DRAWN, compared=comparison.side_by_side(chosen, is_people),
         rates=figures.rates(total, None, is_people), counts=figures.counts(total, is_people), funnel=figures.funnel(total, is_people),
         value_of=figures.value_of, **values,
     )  # fmt: skip
+
+
+@router.get("/cumulated.csv")
+def cumulated_csv(request: Request) -> Response:
+    """The comparison as a file: a line for all of them together, and one for each."""
+    with request.app.state.reader.snapshot() as cursor:
+        chosen = _chosen(cursor, list(dict.fromkeys(state.identifiers(request))))
+    rows = list(comparison.as_rows(chosen, state.is_people(request)))
+    return csv_export.download(
+        request.app.state.reader, "comparison", comparison.COLUMNS, lambda cursor: rows, guard.shown_to_caller(request)
+    )
+
+
+def _chosen(cursor: Any, asked: Sequence[str]) -> list[Any]:
+    """The deliveries that are asked for and known, MOST_ADDED at most. Raises a 404 where none is."""
+    chosen = [row for row in (deliveries.one(cursor, name) for name in asked[:MOST_ADDED]) if row is not None]
+    if not chosen:
+        raise HTTPException(404, "None of these deliveries is known.")
+    return chosen
+
+
+def _apart(cursor: Any, chosen: Sequence[Any], over: activity.Span, kind: str, is_people: bool) -> SideBySide:
+    """The curves of the first DRAWN of `chosen` that anything happened to."""
+    drawn = {row.delivery_id: over.origins[row.delivery_id] for row in chosen if row.delivery_id in over.origins}
+    over = replace(over, origins=dict(list(drawn.items())[:DRAWN]))
+    delivered = {row.delivery_id: row.delivered_count or 0 for row in chosen}
+    return SideBySide(over, activity.each(cursor, over, kind, is_people), delivered)

@@ -47,6 +47,7 @@ def statistics(request: Request) -> Response:
         }
     return page(
         request, "statistics.html", section="/deliveries", view="statistics", delivery=delivery, is_people=is_people, kind=kind,
+        alike=alike_of(request, delivery), is_compared=average is not None, periods_back=averages.PERIODS,
         rates=figures.rates(delivery, average, is_people), counts=figures.counts(delivery, is_people),
         funnel=figures.funnel(delivery, is_people), curves=curves, sort=sort,
         is_descending=is_descending, domain=domain, reason=reason, processed=_processed(delivery, domain, values["domains"]), **values,
@@ -74,6 +75,13 @@ def known(cursor: Any, request: Request) -> Any:
     return delivery
 
 
+def alike_of(request: Request, delivery: Any) -> averages.Alike:
+    """The deliveries that the address compares `delivery` with: of its channel and, unless it says otherwise, of its category."""
+    is_by_category = state.choice(request, "like", ("category", "channel"), "category") == "category"
+    months = state.choice(request, "months", map(str, averages.PERIODS), str(averages.MONTHS))
+    return averages.Alike(delivery.channel, delivery.category if is_by_category else None, int(months))
+
+
 def average_of(cursor: Any, request: Request, delivery: Any, is_people: bool) -> dict[str, averages.Average] | None:
     """What `delivery` is compared with, kept until the next publication: it reads every delivery's counters.
 
@@ -83,12 +91,13 @@ def average_of(cursor: Any, request: Request, delivery: Any, is_people: bool) ->
         return None
     published_at = workflow.publication(cursor)
     kept: dict[Any, dict[str, averages.Average]] = request.app.state.averages
-    key = (published_at, delivery.channel, delivery.sent_at, is_people)
+    alike = alike_of(request, delivery)
+    key = (published_at, alike, delivery.sent_at, is_people)
     if key not in kept:
         # A new publication makes all older ones useless; a thousand deliveries are more than anyone opens in an hour.
         for old in [old for old in list(kept) if old[0] != published_at or len(kept) > 1000]:
             kept.pop(old, None)
-        kept[key] = averages.earlier(cursor, delivery.channel, delivery.sent_at, is_people)
+        kept[key] = averages.earlier(cursor, alike, delivery.sent_at, is_people)
     return kept[key]
 
 

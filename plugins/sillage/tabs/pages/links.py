@@ -14,7 +14,7 @@ from ..language import Speech
 from ..queries import activity, deliveries, links
 from ..queries.reader import Reader
 from ..rendering import page, speech_of
-from .delivery import MOST_ADDED, average_of, known
+from .delivery import MOST_ADDED, alike_of, average_of, known
 
 router = APIRouter()
 
@@ -48,7 +48,7 @@ def urls(request: Request) -> Response:
     return page(
         request, "urls.html", section="/deliveries", view="urls", delivery=delivery, is_people=is_people, group=wanted.group, top=top,
         within=within, period=period, periods=PERIODS, until=until, rows=rows[:top], rest=rows[top:],
-        total=sum(row.click_count for row in rows), others=others, chart=chart, scores=scores,
+        alike=alike_of(request, delivery), total=sum(row.click_count for row in rows), others=others, chart=chart, scores=scores,
         clicks=figures.value_of(delivery, "click_count", is_people),
         clickers=figures.value_of(delivery, "recipient_click_count", is_people),
     )  # fmt: skip

@@ -151,6 +151,32 @@ def counts(cursor: Any, over: Span) -> list[Point]:
     return points
 
 
+def each(cursor: Any, over: Span, kind: str, is_people: bool) -> dict[str, list[int]]:
+    """Events of `kind` (one of CURVES) in each step of `over`, of each of its deliveries by itself."""
+    column = "human_event_count" if is_people else "event_count"
+    cursor.execute(
+        f"""
+        select delivery_id, floor(extract(epoch from period_start - began_at) / %(seconds)s)::int as step, sum({column})::int as count
+        from marts.delivery_activity
+        join unnest(%(ids)s::text[], %(origins)s::timestamptz[]) as origin (delivery_id, began_at) using (delivery_id)
+        where delivery_id = any(%(ids)s) and event_type = %(kind)s
+            and period_start >= began_at and period_start < began_at + %(length)s
+        group by 1, 2
+        """,
+        {
+            "ids": list(over.origins),
+            "origins": list(over.origins.values()),
+            "seconds": over.seconds,
+            "length": over.length,
+            "kind": kind,
+        },
+    )
+    found = {name: [0] * -(-over.length // over.step) for name in over.origins}
+    for row in cursor.fetchall():
+        found[row.delivery_id][row.step] = row.count
+    return found
+
+
 def time_to_reach(
     cursor: Any, delivery_ids: Sequence[str], start: datetime, is_people: bool
 ) -> dict[str, list[float | None]]:

@@ -1,4 +1,4 @@
-"""What a delivery's rates are compared with: those of the deliveries on the same channel that were sent before it."""
+"""What a delivery's rates are compared with: those of the deliveries of its kind that were sent before it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-# "the previous six months" of the reference's platform average
+# "the previous six months" of the reference's platform average, and what else may be chosen.
 MONTHS = 6
+PERIODS = (1, 3, MONTHS, 12)
 # Whose behaviour is not recorded has done nothing as far as events tell: counted in, it would pull every average down.
 SENT = "true"
 TRACKED = "delivery.is_tracking_enabled"
@@ -26,6 +27,15 @@ RATES = {
 
 
 @dataclass(frozen=True)
+class Alike:
+    """Which earlier deliveries a delivery is compared with: on its `channel`, of its `category` where one is given, so many months back."""
+
+    channel: str
+    category: str | None = None
+    months: int = MONTHS
+
+
+@dataclass(frozen=True)
 class Average:
     """A rate in 0..1 over `delivery_count` earlier deliveries; null where there is none, so that nothing is compared with nothing."""
 
@@ -33,8 +43,8 @@ class Average:
     delivery_count: int
 
 
-def earlier(cursor: Any, channel: str, sent_at: datetime, is_people: bool) -> dict[str, Average]:
-    """Each of RATES over the deliveries on `channel` sent before `sent_at`, six months back, of people only or of all events.
+def earlier(cursor: Any, alike: Alike, sent_at: datetime, is_people: bool) -> dict[str, Average]:
+    """Each of RATES over the deliveries of `alike` sent before `sent_at`, of people only or of all events.
 
     Sums over sums, so that a proof of ten messages does not weigh as much as a mailing of a million; a delivery with nothing
     below the line is not among those averaged.
@@ -51,10 +61,11 @@ def earlier(cursor: Any, channel: str, sent_at: datetime, is_people: bool) -> di
         f"""
         select {", ".join(columns)}
         from marts.deliveries as delivery join marts.delivery_statistics as statistics using (delivery_id)
-        where delivery.channel = %(channel)s and delivery.delivery_id not like 'unassigned:%%'
-            and delivery.sent_at < %(sent_at)s and delivery.sent_at > %(sent_at)s - interval '{MONTHS} months'
+        where delivery.channel = %(channel)s and (%(category)s::text is null or delivery.category = %(category)s)
+            and delivery.delivery_id not like 'unassigned:%%'
+            and delivery.sent_at < %(sent_at)s and delivery.sent_at > %(sent_at)s - %(months)s * interval '1 month'
         """,
-        {"channel": channel, "sent_at": sent_at},
+        {"channel": alike.channel, "category": alike.category, "months": alike.months, "sent_at": sent_at},
     )
     row = cursor.fetchone()._asdict()
     # 1 at most, as the marts have it.

@@ -51,7 +51,8 @@ MACHINES = ("machine_open_count", "scanner_click_count")
 RATES = ("open_rate", "click_rate", "click_to_open_rate", "raw_reactivity_rate", "reactivity_rate", "opt_out_rate")
 # What the export holds: all of marts.deliveries and of marts.delivery_statistics.
 DELIVERY_COLUMNS = (
-    "delivery_id", "label", "subject", "channel", "sent_at", "is_tracking_enabled", "is_open_tracking_enabled", "text_only_count",
+    "delivery_id", "label", "subject", "channel", "category", "sent_at", "is_tracking_enabled", "is_open_tracking_enabled",
+    "text_only_count",
 )  # fmt: skip
 STATISTICS_COLUMNS = (
     *COUNTS, *(f"human_{name}" for name in (*COUNTS, *RATES) if name not in SENDING), *MACHINES, "withheld_open_count", *RATES,
@@ -65,6 +66,7 @@ class Search:
 
     text: str = ""
     channel: str = ""
+    category: str = ""
     is_tracked: bool | None = None
     sent_from: datetime | None = None
     sent_until: datetime | None = None
@@ -133,6 +135,49 @@ def channels(cursor: Any) -> list[str]:
     return [channel for (channel,) in cursor.fetchall()]
 
 
+def categories(cursor: Any) -> list[str]:
+    """The categories that deliveries have; at most 500, as a list to choose from."""
+    cursor.execute("select distinct category from marts.deliveries where category is not null order by 1 limit 500")
+    return [category for (category,) in cursor.fetchall()]
+
+
+# So many deliveries are one look: their counters are read one by one.
+MOST_IN_TREND = 1000
+
+
+def in_time(cursor: Any, search: Search) -> tuple[list[Any], int]:
+    """The newest deliveries that `search` finds, oldest first, with their counts, MOST_IN_TREND at most; and how many it finds.
+
+    What was never sent and the events that name no delivery are not among them.
+    """
+    conditions, values = _conditions(search)
+    cursor.execute(
+        f"""
+        with found as materialized (
+            select delivery_id, label, sent_at, is_tracking_enabled, is_open_tracking_enabled, count(*) over () as found_count
+            from marts.deliveries as delivery
+            where {conditions} and sent_at is not null and delivery_id not like 'unassigned:%%'
+            order by sent_at desc, delivery_id limit {MOST_IN_TREND}
+        )
+        select array_agg(delivery_id) as ids, max(found_count) as found_count from found
+        """,
+        values,
+    )
+    row = cursor.fetchone()
+    if not row.ids:
+        return [], 0
+    cursor.execute(
+        """
+        select *
+        from (select * from marts.deliveries where delivery_id = any(%(ids)s)) as delivery
+        join (select * from marts.delivery_statistics where delivery_id = any(%(ids)s)) as statistics using (delivery_id)
+        order by sent_at, delivery_id
+        """,
+        {"ids": row.ids},
+    )
+    return list(cursor.fetchall()), row.found_count
+
+
 def one(cursor: Any, delivery_id: str) -> Any | None:
     """The delivery and its statistics in one row, None where there is none."""
     cursor.execute(
@@ -170,6 +215,9 @@ def _conditions(search: Search) -> tuple[str, dict[str, Any]]:
     if search.channel:
         conditions.append("delivery.channel = %(channel)s")
         values["channel"] = search.channel
+    if search.category:
+        conditions.append("delivery.category = %(category)s")
+        values["category"] = search.category
     if search.is_tracked is not None:
         conditions.append("delivery.is_tracking_enabled = %(is_tracked)s")
         values["is_tracked"] = search.is_tracked

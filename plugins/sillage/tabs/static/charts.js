@@ -8,15 +8,16 @@
   function dataset(series, index, spec) {
     var paint = color("--series-" + (series.color || (index % 8) + 1));
     return {
-      label: series.label, data: series.values, borderColor: paint, backgroundColor: series.fill ? paint + "33" : paint,
-      borderWidth: spec.type === "line" ? 2 : 0, pointRadius: 0, pointHitRadius: 12,
+      label: series.label, data: series.values, borderColor: paint, backgroundColor: series.fill || series.edge ? paint + "33" : paint,
+      borderWidth: series.edge ? 0 : spec.type === "line" ? 2 : 0, pointRadius: series.points ? 3 : 0, pointHitRadius: 12,
       cubicInterpolationMode: "monotone",
-      borderDash: series.dashed ? [5, 4] : [], fill: Boolean(series.fill), maxBarThickness: 26, borderRadius: 2,
+      borderDash: series.dashed ? [5, 4] : [], fill: series.band ? "-1" : Boolean(series.fill), maxBarThickness: 26, borderRadius: 2,
       stack: series.stack
     };
   }
 
   function options(spec, number) {
+    function said(value) { return number.format(value) + (spec.unit ? "\u202f" + spec.unit : ""); }
     var grid = color("--border"), muted = color("--fg-muted");
     var axis = { stacked: spec.type === "stacked", grid: { color: grid }, border: { color: grid }, ticks: { color: muted, maxRotation: 0, autoSkipPadding: 16 } };
     return {
@@ -24,11 +25,11 @@
       interaction: { mode: "index", intersect: false },
       scales: {
         x: Object.assign({}, axis, { grid: { display: false } }),
-        y: Object.assign({}, axis, { beginAtZero: true, ticks: { color: muted, precision: 0, callback: function (value) { return number.format(value); } } })
+        y: Object.assign({}, axis, { beginAtZero: true, ticks: { color: muted, precision: spec.unit ? undefined : 0, callback: function (value) { return said(value); } } })
       },
       plugins: {
         legend: { display: spec.series.length > 1, position: "bottom", labels: { color: muted, boxWidth: 12, boxHeight: 12 } },
-        tooltip: { callbacks: { label: function (item) { return item.dataset.label + ": " + number.format(item.parsed.y); } } }
+        tooltip: { callbacks: { label: function (item) { return item.dataset.label + ": " + said(item.parsed.y); } } }
       }
     };
   }

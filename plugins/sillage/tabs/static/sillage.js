@@ -38,6 +38,8 @@
     form.querySelector("button.primary").disabled = ticked.size < 2;
     form.querySelector("[data-count]").textContent = ticked.size || "";
     form.querySelector("[data-clear]").hidden = ticked.size === 0;
+    var tooMany = form.querySelector("[data-too-many]");
+    tooMany.hidden = ticked.size <= Number(tooMany.dataset.tooMany);
   }
 
   // What scrolls must be reachable with the keyboard; what does not scroll is no stop.

@@ -1,0 +1,105 @@
+"""The rates of deliveries by when they were sent: a point each, or one for all of a day, week or month where they are many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from .comparison import tells
+from .figures import RATES, value_of
+
+# What the trend is about: rates that every mailing has an opinion on.
+SHOWN = ("open_rate", "click_rate", "opt_out_rate")
+# More points than this are noise to the eye.
+MOST_POINTS = 60
+
+
+@dataclass(frozen=True)
+class Point:
+    """Deliveries sent together: from when, their rate in 0..1 (sums over sums), how many they are, and the one where it is one."""
+
+    sent_at: datetime
+    rate: Decimal
+    delivery_count: int
+    delivery: Any | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A rate over time. `average` is that of all of them (sums over sums), and `deviation` how far theirs lie from it.
+
+    The deviation is the standard one, in which a delivery weighs what it delivered, so that a proof of ten messages does not
+    widen the band.
+    """
+
+    name: str
+    label: str
+    points: list[Point]
+    average: Decimal
+    deviation: Decimal
+
+    @property
+    def band(self) -> tuple[Decimal, Decimal]:
+        """The average less and plus a deviation, within 0..1."""
+        return max(self.average - self.deviation, Decimal(0)), min(self.average + self.deviation, Decimal(1))
+
+
+def unit_of(rows: Sequence[Any]) -> str:
+    """What a point is: each delivery, or a day, week or month of them."""
+    if len(rows) <= MOST_POINTS:
+        return "each"
+    length = rows[-1].sent_at - rows[0].sent_at
+    steps = {"day": timedelta(days=1), "week": timedelta(days=7)}
+    return next((unit for unit, step in steps.items() if length <= MOST_POINTS * step), "month")
+
+
+def lines(rows: Sequence[Any], is_people: bool, zone: tzinfo) -> list[Line]:
+    """A line for each of SHOWN over `rows` (of queries.deliveries.in_time), days and weeks being those of `zone`.
+
+    A delivery that was not tracked for a rate, or delivered nothing, is not in it; a rate without any is left out.
+    """
+    begin = _BEGINS[unit_of(rows)]
+    found = []
+    for name, label, top, bottom in RATES:
+        if name not in SHOWN:
+            continue
+        counted = [
+            (row, value_of(row, top, is_people) or 0, value_of(row, bottom, is_people) or 0)
+            for row in rows
+            if tells(row, name)
+        ]
+        counted = [one for one in counted if one[2]]
+        if not counted:
+            continue
+        points = [_point(list(group)) for _, group in groupby(counted, key=lambda one: begin(one[0], zone))]
+        average = _over(counted)
+        weight = sum(below for _, _, below in counted)
+        spread = sum(below * (Decimal(above) / below - average) ** 2 for _, above, below in counted)
+        found.append(Line(name, label, points, average, (spread / weight).sqrt()))
+    return found
+
+
+def _point(group: Sequence[tuple[Any, Any, Any]]) -> Point:
+    first = group[0][0]
+    return Point(first.sent_at, _over(group), len(group), first if len(group) == 1 else None)
+
+
+def _over(group: Sequence[tuple[Any, Any, Any]]) -> Decimal:
+    return min(Decimal(sum(above for _, above, _ in group)) / sum(below for _, _, below in group), Decimal(1))
+
+
+def _day(row: Any, zone: tzinfo) -> date:
+    day: date = row.sent_at.astimezone(zone).date()
+    return day
+
+
+_BEGINS: dict[str, Callable[[Any, tzinfo], Any]] = {
+    "each": lambda row, zone: row.delivery_id,
+    "day": _day,
+    "week": lambda row, zone: _day(row, zone).isocalendar()[:2],
+    "month": lambda row, zone: (_day(row, zone).year, _day(row, zone).month),
+}

@@ -1,0 +1,51 @@
+"""Rates of deliveries by when they were sent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sillage.tabs import trend
+
+from .test_comparison import delivery
+
+BEGIN = datetime(2026, 1, 1, 23, 30, tzinfo=UTC)
+
+
+def sent(days: float, opened: int, delivered: int, **more: Any) -> Any:
+    one = delivery(opened, delivered, **more)
+    one.sent_at, one.delivery_id, one.label = BEGIN + timedelta(days=days), f"d{days}", "D"
+    return one
+
+
+def test_each_delivery_is_a_point_and_the_average_weighs_what_was_delivered() -> None:
+    rows = [sent(0, 10, 100), sent(1, 90, 300), sent(2, 5, 5, is_tracked=False), sent(3, 0, 0)]
+    lines = {line.name: line for line in trend.lines(rows, True, UTC)}
+    assert list(lines) == ["open_rate", "click_rate", "opt_out_rate"]
+    opens = lines["open_rate"]
+    # Neither who was not tracked nor who delivered nothing has a rate.
+    assert [point.rate for point in opens.points] == [Decimal("0.1"), Decimal("0.3")]
+    assert [point.delivery for point in opens.points] == rows[:2]
+    assert opens.average == Decimal("0.25")
+    # sqrt((100 * 0.15^2 + 300 * 0.05^2) / 400)
+    assert round(opens.deviation, 6) == Decimal("0.086603")
+    assert lines["opt_out_rate"].band == (0, 0)
+
+
+def test_many_deliveries_are_points_of_days_weeks_or_months_in_the_readers_zone() -> None:
+    daily = [sent(number / 2, 10 + number % 2, 100) for number in range(100)]
+    assert trend.unit_of(daily) == "day"
+    (opens, *_) = trend.lines(daily, True, UTC)
+    # 23:30 and 11:30 the day after: in UTC the first stands alone, in Paris they share their day.
+    assert [point.delivery_count for point in opens.points][:3] == [1, 2, 2]
+    assert opens.points[1].rate == Decimal(21) / 200
+    assert opens.points[1].delivery is None
+    (opens, *_) = trend.lines(daily, True, ZoneInfo("Europe/Paris"))
+    assert [point.delivery_count for point in opens.points][:3] == [2, 2, 2]
+    assert trend.unit_of([sent(number * 4, 1, 10) for number in range(100)]) == "week"
+    yearly = [sent(number * 10, 1, 10) for number in range(100)]
+    assert trend.unit_of(yearly) == "month"
+    assert len(trend.lines(yearly, True, UTC)[0].points) == 33
+    assert trend.unit_of(daily[: trend.MOST_POINTS]) == "each"
