@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
+from zoneinfo import available_timezones
 
 from . import airflow_settings
 
@@ -38,6 +39,7 @@ class Settings:
     tracking_days: int = 360
     rejected_days: int = 90
     tabs_url: str = ""  # the warehouse as the read-only role tabs_reader
+    time_zone: str = "UTC"  # of the Tracking tabs, for who has not chosen another
     admin_url: str = ""  # an administrator's login, for `sillage init`
     alert_url: str = ""  # who is told of failures (alerts/channels.py)
     alert_slack: str = ""
@@ -111,6 +113,7 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         alert_mail=given.get("SILLAGE_ALERT_MAIL") or "",
         alert_apprise=given.get("SILLAGE_ALERT_APPRISE") or "",
         tabs_url=_with_password(given.get("SILLAGE_TABS_URL") or "", given.get("SILLAGE_TABS_PASSWORD_FILE")),
+        time_zone=_time_zone(given.get("SILLAGE_TIME_ZONE")),
         database_cores=whole_number("SILLAGE_DATABASE_CORES", given.get("SILLAGE_DATABASE_CORES"), 0, 1, 1024) or None,
         database_memory_gb=whole_number(
             "SILLAGE_DATABASE_MEMORY_GB", given.get("SILLAGE_DATABASE_MEMORY_GB"), 0, 1, 65536
@@ -172,6 +175,12 @@ def whole_number(name: str, text: str | None, default: int, least: int, most: in
     if not least <= value <= most:
         raise SettingError(f"{name} is {value}: write a whole number from {least} to {most}.")
     return value
+
+
+def _time_zone(name: str | None) -> str:
+    if name and name not in available_timezones():
+        raise SettingError(f"SILLAGE_TIME_ZONE is {name!r}: write the name of a time zone, like Europe/Paris.")
+    return name or "UTC"
 
 
 def _share(name: str, text: str | None, default: float) -> float:

@@ -26,7 +26,8 @@ DELIVERY = "d-panier-abandonne"
 PAGES = [
     "/deliveries", "/delivery", "/delivery/urls", "/delivery/positions", "/delivery/message", "/delivery/logs", "/delivery/why",
     "/delivery/recipients",
-    "/cumulated", "/cumulated.csv", "/trend", "/recipients", "/recipient", "/workflow", "/workflow/quality", "/workflow/rejected", "/workflow/journal",
+    "/cumulated", "/cumulated.csv", "/trend",
+    "/recipients", "/recipient", "/workflow", "/workflow/quality", "/workflow/rejected", "/workflow/journal",
     "/deliveries.csv", "/delivery/recipients.csv", "/delivery/urls.csv", "/delivery/logs.csv", "/recipient.csv", "/workflow/rejected.csv",
 ]  # fmt: skip
 

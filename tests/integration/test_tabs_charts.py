@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -55,6 +56,50 @@ def test_a_sum_is_labelled_with_the_moment_by_which_it_was_reached(client: TestC
 def test_machines_are_drawn_only_beside_all_events(client: TestClient) -> None:
     assert set(lines(get(client, "/delivery", id=PAIR[0]))) == {"Opens", "Clicks"}
     assert set(lines(get(client, "/delivery", id=PAIR[0], events="all"))) >= {"Opens of machines", "Clicks of machines"}
+
+
+@pytest.mark.parametrize("tz", ["UTC", "Asia/Kolkata", "America/New_York"])
+def test_days_hours_and_filters_are_those_of_the_readers_zone(client: TestClient, house: House, tz: str) -> None:
+    days = house.rows(
+        "select (period_start at time zone %s)::date as day, sum(event_count) as count from marts.delivery_activity"
+        " where delivery_id = %s and event_type = 'click' group by 1 order by 1",
+        tz,
+        PAIR[0],
+    )
+    text = get(client, "/delivery", id=PAIR[0], events="all", step="day", kind="click", tz=tz)
+    activity = charts(text)[1]
+    clicks = dict(zip(activity["labels"], activity["series"][1]["values"], strict=True))
+    assert {day: count for day, count in clicks.items() if count} == {f"{row.day}": row.count for row in days}
+    assert f"Weekday and hour ({tz})" in text
+    hours = house.rows(
+        "select extract(isodow from period_start at time zone %s) as day, extract(hour from period_start at time zone %s) as hour,"
+        " sum(event_count) as count from marts.delivery_activity where delivery_id = %s and event_type = 'click' group by 1, 2",
+        tz,
+        tz,
+        PAIR[0],
+    )
+    week = text[text.index("Weekday and hour") :]
+    rows = re.findall(r'<tr><th scope="row">\w{3}</th>(.*?)</tr>', week, re.DOTALL)
+    cells = [re.findall(r'title="([\d,]+)"', row) for row in rows]
+    assert {(row.day, row.hour): f"{row.count:,}" for row in hours} == {
+        (day, hour): cell for day, cells_of in enumerate(cells, 1) for hour, cell in enumerate(cells_of) if cell != "0"
+    }
+    chart = charts(get(client, "/delivery/urls", id=PAIR[0], events="all", step="day", tz=tz))[0]
+    totals = [sum(values) for values in zip(*(series["values"] for series in chart["series"]), strict=True)]
+    assert {day: count for day, count in zip(chart["labels"], totals, strict=True) if count} == {
+        f"{row.day}": row.count for row in days
+    }
+    for row in days:
+        log = get(
+            client,
+            "/delivery/logs",
+            id=PAIR[0],
+            events="all",
+            type="click",
+            tz=tz,
+            **{"from": row.day, "until": row.day},
+        )
+        assert figure(log, "events").split()[0] == f"{row.count:,}"
 
 
 @pytest.mark.parametrize("kind", ["open", "click"])

@@ -291,7 +291,8 @@ def averaged(house: House, row: Any, like: str, above: str, below: str, tracked:
     others = [
         one
         for one in house.rows("select * from marts.deliveries join marts.delivery_statistics using (delivery_id)")
-        if one.channel == row.channel and (like == "channel" or row.category in (None, one.category)) and one.sent_at and one.sent_at < row.sent_at and getattr(one, below) > 0
+        if one.channel == row.channel and (like == "channel" or row.category in (None, one.category))
+        and one.sent_at and one.sent_at < row.sent_at and getattr(one, below) > 0
         and (tracked == "" or one.is_tracking_enabled) and (tracked != "opens" or one.is_open_tracking_enabled)
     ]  # fmt: skip
     top = sum(

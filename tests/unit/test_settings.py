@@ -32,6 +32,7 @@ def test_a_relative_home_and_a_tilde_become_absolute() -> None:
         ("SILLAGE_PORT", "65536"),
         ("SILLAGE_LATE_HOURS", "-1"),
         ("SILLAGE_LATE_HOURS", "1.5"),
+        ("SILLAGE_TIME_ZONE", "Paris"),
         ("SILLAGE_REJECTED_SHARE_LIMIT", "50"),
         ("SILLAGE_REJECTED_SHARE_LIMIT", "half"),
         ("SILLAGE_REJECTED_COUNT_LIMIT", "many"),

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import settings
 from ..warehouse.connection import WarehouseError
-from . import csv_export, guard, rendering
+from . import csv_export, guard, rendering, zones
 from .queries.reader import BusyError, Reader
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,8 @@ _ENDED = {"57P01", "57P02", "57P03", "25P03", "57P05"}
 _NO_SUCH = {404: "There is no such page.", 405: "A page of the Tracking tabs is only read (GET)."}
 
 
-def create_app(reader: Reader | None = None) -> FastAPI:
-    """The app; `reader` is the way into the warehouse (default: the one of SILLAGE_TABS_URL)."""
+def create_app(reader: Reader | None = None, time_zone: str = zones.UTC_NAME) -> FastAPI:
+    """The app; `reader` is the way into the warehouse. Without one, both are those of SILLAGE_TABS_URL and SILLAGE_TIME_ZONE."""
     from .pages import deliveries, delivery, links, logs, people, recipients, why, workflow
 
     def know_rights(request: Request, rights: guard.Rights) -> None:
@@ -45,7 +45,10 @@ def create_app(reader: Reader | None = None) -> FastAPI:
         openapi_url=None,
         dependencies=[Depends(guard.may_see_tracking()), Depends(know_rights)],
     )
-    app.state.reader = reader or Reader(settings.load().tabs_url)
+    if reader is None:
+        chosen = settings.load()
+        reader, time_zone = Reader(chosen.tabs_url), chosen.time_zone
+    app.state.reader, app.state.time_zone = reader, time_zone
     app.state.averages = {}
     for module in (deliveries, delivery, links, logs, people, recipients, why, workflow):
         app.include_router(module.router)

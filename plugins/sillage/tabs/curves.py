@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import accumulate
 
+from .language import Speech
 from .queries.activity import Point, Span
-
-
-def moment_label(value: datetime, step: timedelta) -> str:
-    """A moment on an axis in UTC: days have no hour, the rest no year."""
-    return value.astimezone(UTC).strftime("%Y-%m-%d" if step >= timedelta(days=1) else "%m-%d %H:%M")
 
 
 def hours_label(since: timedelta) -> str:
@@ -32,8 +28,7 @@ class SideBySide:
     @property
     def ends(self) -> list[str]:
         """Where the running sums stand: at the sending, and at the end of each step."""
-        steps = -(-self.over.length // self.over.step)
-        return [hours_label(min(number * self.over.step, self.over.length)) for number in range(steps + 1)]
+        return [hours_label(since) for since in (*self.over.begins, self.over.length)]
 
     def percentages(self, delivery_id: str) -> list[float | None]:
         """Events per hundred delivered messages up to each of `ends`; None where nothing was delivered."""
@@ -49,6 +44,7 @@ class Curves:
     over: Span
     points: list[Point]
     is_people: bool
+    speech: Speech
 
     @property
     def begins(self) -> list[str]:
@@ -81,4 +77,4 @@ class Curves:
         return [(point, label, list(row)) for point, label, row in rows if any(point.all.values())]
 
     def _label(self, since: timedelta, step: timedelta) -> str:
-        return moment_label(self.over.start + since, step) if self.over.is_of_one else hours_label(since)
+        return self.speech.moment_label(self.over.start + since, step) if self.over.is_of_one else hours_label(since)

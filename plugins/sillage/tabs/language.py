@@ -7,11 +7,12 @@ words/en.yml and words/fr_names.yml.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 
@@ -57,20 +58,32 @@ def preferred(accept_language: str | None) -> str:
     return "en"
 
 
-class Speech:
-    """Sentences, numbers and times in one language."""
+_UTC = ZoneInfo("UTC")
+# A day and a moment as the language writes them; English as Airflow does, since day and month are told apart so.
+_FORMS = {
+    "en": {"day": "%Y-%m-%d", "short": "%m-%d"},
+    "fr": {"day": "%d/%m/%Y", "short": "%d/%m"},
+}
 
-    def __init__(self, language: str) -> None:
+
+class Speech:
+    """Sentences, numbers and times in one language and one time zone."""
+
+    def __init__(self, language: str, zone: ZoneInfo = _UTC) -> None:
         self.language = language
+        self.zone = zone
         self._words = words(language)
 
     def say(self, english: str, **values: object) -> str:
-        """The sentence or name in this language, `{name}` replaced by values; English where no translation is known."""
+        """The sentence or name in this language, `{name}` replaced by values and `{zone}` by that of all times.
+
+        English where no translation is known.
+        """
         text = self._words.get(english)
         if text is None:
             # A name that the warehouse knows and we do not (device.camera): its last part is readable.
             text = english.rpartition(".")[2].replace("_", " ") if _KEY.match(english) else english
-        return text.format(**values) if values else text
+        return text.format(zone=self.zone.key, **values) if values or "{zone}" in text else text
 
     def counted(self, count: int, one: str, many: str) -> str:
         """The sentence for `count` things, which stands at its `{n}`: `one` or `many` by this language's rule (French: 0 is one)."""
@@ -102,18 +115,23 @@ class Speech:
         return f"{arrow}{self.number(abs(difference), 2)} pt"
 
     def moment(self, value: datetime | None, *, seconds: bool = False) -> str:
-        """A time in UTC, `2026-01-02 09:00` as Airflow writes it."""
-        if value is None:
-            return "–"
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+        """A time in this zone, `2026-01-02 09:00` or `02/01/2026 09:00`."""
+        return self._written(value, "{day} %H:%M:%S" if seconds else "{day} %H:%M")
 
     def day(self, value: datetime | None) -> str:
-        """The day of a time, as `moment` has it."""
-        return self.moment(value)[:10]
+        """The day of a time."""
+        return self._written(value, "{day}")
 
     def clock(self, value: datetime | None) -> str:
-        """The hours and minutes of a time, as `moment` has it."""
-        return self.moment(value)[11:]
+        """The hours and minutes of a time."""
+        return self._written(value, "%H:%M")
+
+    def moment_label(self, value: datetime, step: timedelta) -> str:
+        """A moment on an axis of such steps: days have no hour, the rest no year."""
+        return self._written(value, "{day}" if step >= timedelta(days=1) else "{short} %H:%M")
+
+    def _written(self, value: datetime | None, form: str) -> str:
+        return "–" if value is None else value.astimezone(self.zone).strftime(form.format(**_FORMS[self.language]))
 
     def duration(self, seconds: float | None) -> str:
         """`45 s`, `3 min 20 s`, `2 h 05 min` or `3 d 4 h`."""
@@ -141,6 +159,8 @@ class Speech:
             "moment": self.moment,
             "day": self.day,
             "clock": self.clock,
+            "moment_label": self.moment_label,
+            "zone": self.zone.key,
             "duration": self.duration,
             "definition": self.definition,
         }

@@ -16,8 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from .. import __version__
-from . import failures, figures, guard
-from .curves import moment_label
+from . import failures, figures, guard, zones
 from .language import Speech, preferred
 
 HERE = Path(__file__).parent
@@ -51,7 +50,6 @@ def templates() -> Environment:
     )
     environment.filters["json"] = _json
     environment.filters["exact"] = _exact
-    environment.filters["moment_label"] = moment_label
     environment.globals.update(
         rows_of=figures.rows_of,
         counts_messages=figures.counts_messages,
@@ -74,8 +72,8 @@ def static_names() -> frozenset[str]:
 
 
 def speech_of(request: Request) -> Speech:
-    """The language of the browser."""
-    return Speech(preferred(request.headers.get("accept-language")))
+    """The language of the browser, and the zone of the page."""
+    return Speech(preferred(request.headers.get("accept-language")), zones.of(request))
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -89,6 +87,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         "change": lambda **query: changed(request, root, query),
         "query": {key: request.query_params.getlist(key) for key in request.query_params},
         "static": lambda name: f"{root}/static/{name}?v={version_of(name)}",
+        "site_zone": zones.site(request),
         "airflow_root": root.rsplit("/", 1)[0],
         "rights": getattr(request.state, "rights", None),
         # For the header of a delivery's pages.

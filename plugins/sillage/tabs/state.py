@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 from fastapi import Request
+
+from . import zones
 
 # Longer text is no search that a person types, and every character costs the database.
 LONGEST_TEXT = 500
@@ -53,10 +55,10 @@ def is_people(request: Request) -> bool:
 
 
 def moment(request: Request, name: str, *, end_of_day: bool = False) -> datetime | None:
-    """The parameter `name`, a date or a time, in UTC; `end_of_day` takes a date as the whole day."""
-    value = text(request, name)
-    found = _moment(value)
-    return found + timedelta(days=1) if found and end_of_day and _is_date(value) else found
+    """The parameter `name` in UTC: a time, or a date in the page's zone, of which `end_of_day` means the end."""
+    value, zone = text(request, name), zones.of(request)
+    found = _moment(value, zone)
+    return zones.midnight_after(found, zone) if found and end_of_day and _is_date(value) else found
 
 
 def packed(*values: Any) -> str:
@@ -77,13 +79,13 @@ def place(request: Request, *kinds: type, name: str = "after") -> list[Any] | No
     return None if None in found else found
 
 
-def _moment(value: Any) -> datetime | None:
+def _moment(value: Any, zone: tzinfo = UTC) -> datetime | None:
     try:
         parsed = datetime.fromisoformat(value)
     except (ValueError, TypeError):
         return None
     if parsed.tzinfo is None:
-        parsed = parsed.replace(tzinfo=UTC)
+        parsed = parsed.replace(tzinfo=zone)
     return parsed.astimezone(UTC) if EARLIEST <= parsed < LATEST else None
 
 

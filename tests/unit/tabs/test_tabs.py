@@ -11,17 +11,19 @@ import re
 import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi import Request
 
-from sillage.tabs import csv_export, figures, guard, language, message, rendering, state
+from sillage.tabs import csv_export, figures, guard, language, message, rendering, state, zones
+from sillage.tabs.queries import activity
 from sillage.tabs.queries.reader import Reader
 from support.hostile import MESSAGES
 
@@ -117,6 +119,58 @@ def test_numbers_are_written_as_the_language_writes_them() -> None:
     assert language.Speech("fr").number(11592837) == "11\u202f592\u202f837"
     assert language.Speech("en").percent(0.1449) == "14.49%"
     assert language.Speech("fr").percent(None) == "–"
+
+
+def test_times_are_written_in_the_zone_and_the_form_of_the_language() -> None:
+    at = datetime(2026, 7, 1, 22, 30, 5, tzinfo=UTC)
+    paris, hour = ZoneInfo("Europe/Paris"), timedelta(hours=1)
+    english, french = language.Speech("en"), language.Speech("fr", paris)
+    assert (english.moment(at, seconds=True), english.day(at), english.clock(at)) == (
+        "2026-07-01 22:30:05",
+        "2026-07-01",
+        "22:30",
+    )
+    assert (french.moment(at), french.day(at), french.clock(at)) == ("02/07/2026 00:30", "02/07/2026", "00:30")
+    assert (french.moment_label(at, hour), french.moment_label(at, 24 * hour)) == ("02/07 00:30", "02/07/2026")
+    assert french.say("When ({zone})") == "Quand (Europe/Paris)"
+    assert english.say("When ({zone})") == "When (UTC)"
+
+
+@pytest.mark.parametrize(
+    ("query", "cookie", "expected"),
+    [
+        ("", "", "UTC"),
+        ("", "Europe/Paris", "Europe/Paris"),
+        ("tz=Asia/Kolkata", "Europe/Paris", "Asia/Kolkata"),
+        ("tz=../../etc/passwd", "Europe/Paris", "Europe/Paris"),
+        ("tz=Nowhere", "%00", "UTC"),
+    ],
+)
+def test_the_zone_is_that_of_the_address_then_that_of_the_browser(query: str, cookie: str, expected: str) -> None:
+    asked = request(query, {"cookie": f"sillage_zone={cookie}"})
+    assert zones.of(asked).key == expected
+
+
+def test_a_day_is_one_of_the_readers_zone_also_where_it_has_23_or_25_hours() -> None:
+    for day, offset, hours in (("2026-03-29", 1, 23), ("2026-10-25", 2, 25), ("2026-07-01", 2, 24)):
+        asked = request(f"tz=Europe/Paris&from={day}&until={day}")
+        begin, end = state.moment(asked, "from"), state.moment(asked, "until", end_of_day=True)
+        assert begin and end
+        assert begin == datetime.fromisoformat(f"{day}T00:00+0{offset}:00")
+        assert end - begin == timedelta(hours=hours)
+    # A time says by itself when it is.
+    assert state.moment(request("tz=Europe/Paris&from=2026-01-01T10:00Z"), "from") == datetime(
+        2026, 1, 1, 10, tzinfo=UTC
+    )
+
+
+def test_the_steps_of_one_deliverys_days_begin_at_midnight_and_those_of_several_at_the_sending() -> None:
+    start, day = datetime(2026, 3, 28, 22, tzinfo=UTC), timedelta(days=1)
+    one = activity.Span({"d": start}, timedelta(hours=60), day, ZoneInfo("Europe/Paris"))
+    # 23:00 in Paris, then a night in which an hour is skipped.
+    assert [begin / timedelta(hours=1) for begin in one.begins] == [0, 1, 24, 48]
+    both = activity.Span({"d": start, "e": start + day}, timedelta(hours=60), day, ZoneInfo("Europe/Paris"))
+    assert [begin / timedelta(hours=1) for begin in both.begins] == [0, 24, 48]
 
 
 HOSTILE = [

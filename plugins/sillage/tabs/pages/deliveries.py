@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from .. import comparison, csv_export, figures, guard, state, trend
+from .. import comparison, csv_export, figures, guard, state, trend, zones
 from ..curves import SideBySide
 from ..queries import activity, deliveries
 from ..rendering import page
@@ -55,7 +54,7 @@ def over_time(request: Request) -> Response:
         as_of = deliveries.freshness(cursor)
     return page(
         request, "trend.html", section="/deliveries", search=search, rows=rows, found=found, channels=channels, categories=categories,
-        as_of=as_of, lines=trend.lines(rows, search.is_people, UTC), unit=trend.unit_of(rows) if rows else "each",
+        as_of=as_of, lines=trend.lines(rows, search.is_people, zones.of(request)), unit=trend.unit_of(rows) if rows else "each",
     )  # fmt: skip
 
 
@@ -99,7 +98,7 @@ def cumulated(request: Request) -> Response:
         values: dict[str, Any] = {
             "domains": activity.domains(cursor, found, is_people, limit=15),
             "devices": activity.breakdown(cursor, found, "open", "device_type", is_people),
-            "week": activity.week(cursor, found, "open", is_people),
+            "week": activity.week(cursor, found, "open", is_people, zones.of(request)),
         }
     return page(
         request, "cumulated.html", section="/deliveries", chosen=chosen, asked_count=len(asked), most_added=MOST_ADDED, total=total,

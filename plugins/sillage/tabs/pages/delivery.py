@@ -7,10 +7,10 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from .. import figures, state
+from .. import figures, state, zones
 from ..curves import Curves
 from ..queries import activity, averages, bounces, deliveries, workflow
-from ..rendering import page
+from ..rendering import page, speech_of
 
 router = APIRouter()
 
@@ -34,7 +34,7 @@ def statistics(request: Request) -> Response:
         started_at = delivery.sent_at or delivery.first_event_at
         values: dict[str, Any] = {
             "reached": activity.time_to_reach(cursor, ids, started_at, is_people) if started_at else None,
-            "week": activity.week(cursor, ids, kind, is_people),
+            "week": activity.week(cursor, ids, kind, is_people, zones.of(request)),
             "breakdowns": {
                 column: activity.breakdown(cursor, ids, kind, column, is_people)
                 for column in ("device_type", "os_family", "browser_family")
@@ -105,5 +105,5 @@ def curves_of(cursor: Any, request: Request, chosen: Sequence[Any], is_people: b
     """The charts of the deliveries `chosen`, by the period and step of the address; None where nothing happened."""
     period = state.choice(request, "period", activity.PERIODS, "all")
     step = state.choice(request, "step", activity.STEPS, "hour")
-    over = activity.span(cursor, {row.delivery_id: row.sent_at for row in chosen}, period, step)
-    return Curves(over, activity.counts(cursor, over), is_people) if over else None
+    over = activity.span(cursor, {row.delivery_id: row.sent_at for row in chosen}, period, step, zones.of(request))
+    return Curves(over, activity.counts(cursor, over), is_people, speech_of(request)) if over else None

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from .. import csv_export, figures, guard, link_changes, message, places, state
+from .. import csv_export, figures, guard, link_changes, message, places, state, zones
 from ..language import Speech
 from ..queries import activity, deliveries, links
 from ..queries.reader import Reader
@@ -197,22 +197,24 @@ def _stack(cursor: Any, request: Request, delivery: Any, wanted: links.Clicks) -
     """Clicks per hour or day, stacked by the most clicked URLs of those that are shown."""
     step = state.choice(request, "step", activity.STEPS, "hour")
     period = state.choice(request, "period", PERIODS, "all")
-    span = activity.span(cursor, {delivery.delivery_id: delivery.sent_at}, period, step)
+    span = activity.span(cursor, {delivery.delivery_id: delivery.sent_at}, period, step, zones.of(request))
     if span is None or delivery.delivery_number is None:
         return None
     top = links.clicked(cursor, delivery, replace(wanted, group="url"))[:STACKED]
     names = {row.url: row.label or row.url for row in top}
     speech = speech_of(request)
-    steps: list[Any] = []
-    counts: dict[str | None, dict[Any, int]] = {**{url: {} for url in names}, None: {}}
+    counts: dict[str | None, dict[int, int]] = {**{url: {} for url in names}, None: {}}
     for row in links.over_time(cursor, delivery.delivery_number, list(names), span, wanted.is_people):
-        if not steps or steps[-1] != row.step:
-            steps.append(row.step)
         counts[row.url][row.step] = row.click_count
+    if wanted.within:
+        # What is left are the links of other labels.
+        del counts[None]
+    untold = speech.say("URL not reported by the source")
     series = [
-        {"label": names[url][:60] if url else speech.say("Others"), "values": [found.get(step, 0) for step in steps], "stack": "a",
-         "color": number if url else 8}
+        {"label": speech.say("Others") if url is None else (names[url] or untold)[:60], "stack": "a", "color": 8 if url is None else number,
+         "values": [found.get(step, 0) for step in range(len(span.begins))]}
         for number, (url, found) in enumerate(counts.items(), 1)
         if any(found.values())
     ]  # fmt: skip
-    return {"type": "stacked", "labels": steps, "series": series, "step": span.step}
+    labels = [speech.moment_label(span.start + begin, span.step) for begin in span.begins]
+    return {"type": "stacked", "labels": labels, "series": series}

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
-from .. import guard, state
+from .. import guard, state, zones
 from ..queries import audience, deliveries, recipients, stories
 from ..queries import logs as event_logs
 from ..rendering import address, page
@@ -81,7 +81,7 @@ def one(request: Request) -> Response:
         search = replace(logs.filtered(request), recipient_ids=[recipient.recipient_id])
         values = {
             **logs.table(cursor, request, search),
-            "strip": recipients.strip(cursor, recipient.recipient_id, is_people),
+            "strip": recipients.strip(cursor, recipient.recipient_id, is_people, zones.of(request)),
             "received": stories.of_recipient(cursor, recipient.recipient_id, is_people),
             "most_deliveries": stories.MOST_DELIVERIES,
         }

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from ..zones import midnight_after
 
 # What the reference draws; a transaction is a purchase on the site behind the links.
 CURVES = ("open", "click", "transaction")
@@ -37,6 +40,7 @@ class Span:
     origins: Mapping[str, datetime]
     length: timedelta
     step: timedelta
+    zone: ZoneInfo
 
     @property
     def start(self) -> datetime:
@@ -54,9 +58,15 @@ class Span:
         return len(self.origins) == 1
 
     @property
-    def seconds(self) -> float:
-        """The length of a step."""
-        return self.step.total_seconds()
+    def begins(self) -> list[timedelta]:
+        """When each step begins since the sending. Days of one delivery are those of `zone`, and so the first one is shorter."""
+        if not (self.is_of_one and self.step == STEPS["day"]):
+            return [number * self.step for number in range(-(-self.length // self.step))]
+        begins, midnight = [timedelta(0)], midnight_after(self.start, self.zone)
+        while midnight < self.end:
+            begins.append(midnight - self.start)
+            midnight = midnight_after(midnight, self.zone)
+        return begins
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,7 @@ class Point:
     people: Mapping[str, int]
 
 
-def span(cursor: Any, starts: Mapping[str, datetime | None], period: str, step: str) -> Span | None:
+def span(cursor: Any, starts: Mapping[str, datetime | None], period: str, step: str, zone: ZoneInfo) -> Span | None:
     """The span of the deliveries in `starts` from each one's start (its first event, where None or earlier) over `period`.
 
     The step grows until the points fit a chart. None where nothing happened.
@@ -92,7 +102,7 @@ def span(cursor: Any, starts: Mapping[str, datetime | None], period: str, step: 
     for wider in STEPS.values():
         if width < wider and length / width > MOST_POINTS:
             width = wider
-    return Span(origins, length, width)
+    return Span(origins, length, width, zone)
 
 
 def end_of(cursor: Any, delivery_id: str, sent_at: datetime | None, period: str) -> datetime | None:
@@ -120,7 +130,7 @@ def counts(cursor: Any, over: Span) -> list[Point]:
         """
         with origins as (select * from unnest(%(ids)s::text[], %(origins)s::timestamptz[]) as origin (delivery_id, began_at)),
         events as (
-            select floor(extract(epoch from period_start - began_at) / %(seconds)s)::int as step, event_type, event_count, human_event_count
+            select width_bucket(period_start - began_at, %(begins)s::interval[]) - 1 as step, event_type, event_count, human_event_count
             from marts.delivery_activity join origins using (delivery_id)
             where delivery_id = any(%(ids)s) and event_type = any(%(kinds)s)
                 and period_start >= began_at and period_start < began_at + %(length)s
@@ -131,19 +141,20 @@ def counts(cursor: Any, over: Span) -> list[Point]:
         {
             "ids": list(over.origins),
             "origins": list(over.origins.values()),
-            "seconds": over.seconds,
+            "begins": over.begins,
             "length": over.length,
             "kinds": list(CURVES),
         },
     )
     found = {(row.step, row.event_type): row for row in cursor.fetchall()}
     points = []
-    for number in range(-(-over.length // over.step)):
+    ends = [*over.begins[1:], over.length]
+    for number, (begin, end) in enumerate(zip(over.begins, ends, strict=True)):
         rows = {kind: found.get((number, kind)) for kind in CURVES}
         points.append(
             Point(
-                number * over.step,
-                min((number + 1) * over.step, over.length),
+                begin,
+                end,
                 {kind: row.of_all if row else 0 for kind, row in rows.items()},
                 {kind: row.of_people if row else 0 for kind, row in rows.items()},
             )
@@ -156,7 +167,8 @@ def each(cursor: Any, over: Span, kind: str, is_people: bool) -> dict[str, list[
     column = "human_event_count" if is_people else "event_count"
     cursor.execute(
         f"""
-        select delivery_id, floor(extract(epoch from period_start - began_at) / %(seconds)s)::int as step, sum({column})::int as count
+        select delivery_id, width_bucket(period_start - began_at, %(begins)s::interval[]) - 1 as step,
+            sum({column})::int as count
         from marts.delivery_activity
         join unnest(%(ids)s::text[], %(origins)s::timestamptz[]) as origin (delivery_id, began_at) using (delivery_id)
         where delivery_id = any(%(ids)s) and event_type = %(kind)s
@@ -166,12 +178,12 @@ def each(cursor: Any, over: Span, kind: str, is_people: bool) -> dict[str, list[
         {
             "ids": list(over.origins),
             "origins": list(over.origins.values()),
-            "seconds": over.seconds,
+            "begins": over.begins,
             "length": over.length,
             "kind": kind,
         },
     )
-    found = {name: [0] * -(-over.length // over.step) for name in over.origins}
+    found = {name: [0] * len(over.begins) for name in over.origins}
     for row in cursor.fetchall():
         found[row.delivery_id][row.step] = row.count
     return found
@@ -204,14 +216,16 @@ def time_to_reach(
     return reached
 
 
-def week(cursor: Any, delivery_ids: Sequence[str], event_type: str, is_people: bool) -> list[list[int]]:
-    """Events of `event_type` by weekday (Monday first) and hour of the day, UTC."""
+def week(cursor: Any, delivery_ids: Sequence[str], event_type: str, is_people: bool, zone: ZoneInfo) -> list[list[int]]:
+    """Events of `event_type` by weekday (Monday first) and hour of the day, in `zone`."""
     column = "human_event_count" if is_people else "event_count"
     cursor.execute(
-        f"select extract(isodow from period_start at time zone 'UTC')::int as weekday,"
-        f" extract(hour from period_start at time zone 'UTC')::int as hour, sum({column})::bigint as event_count"
-        " from marts.delivery_activity where delivery_id = any(%s) and event_type = %s group by 1, 2",
-        (list(delivery_ids), event_type),
+        f"""
+        select extract(isodow from period_start at time zone %(zone)s)::int as weekday,
+            extract(hour from period_start at time zone %(zone)s)::int as hour, sum({column})::bigint as event_count
+        from marts.delivery_activity where delivery_id = any(%(ids)s) and event_type = %(type)s group by 1, 2
+        """,
+        {"zone": zone.key, "ids": list(delivery_ids), "type": event_type},
     )
     table = [[0] * 24 for _ in range(7)]
     for row in cursor.fetchall():

@@ -135,22 +135,17 @@ def others(cursor: Any, delivery_id: str, is_people: bool) -> list[Any]:
 
 
 def over_time(cursor: Any, delivery_number: int, urls: Sequence[str], span: Span, is_people: bool) -> list[Any]:
-    """Clicks per step of `span` and URL, those of other URLs than `urls` under null; empty steps included."""
+    """Clicks per step of `span` (by number) and URL, those of other URLs than `urls` under null; empty steps left out."""
     clicks = _clicks(cursor, is_people)
     cursor.execute(
         f"""
-        with steps as (select generate_series(%(start)s::timestamptz, %(end)s::timestamptz - interval '1 second', %(step)s) as step),
-        clicks as (
-            select date_bin(%(step)s, occurred_at, %(start)s) as step,
-                case when url = any(%(urls)s) then url end as url, count(*) as click_count
-            from intermediate.int_events
-            where delivery_number = %(number)s and {clicks} and occurred_at >= %(start)s and occurred_at < %(end)s
-            group by 1, 2
-        )
-        select steps.step, clicks.url, coalesce(clicks.click_count, 0) as click_count
-        from steps left join clicks using (step) order by steps.step
+        select width_bucket(occurred_at - %(start)s, %(begins)s::interval[]) - 1 as step,
+            case when coalesce(url, '') = any(%(urls)s) then coalesce(url, '') end as url, count(*) as click_count
+        from intermediate.int_events
+        where delivery_number = %(number)s and {clicks} and occurred_at >= %(start)s and occurred_at < %(end)s
+        group by 1, 2
         """,
-        {"number": delivery_number, "urls": list(urls), "start": span.start, "end": span.end, "step": span.step},
+        {"number": delivery_number, "urls": list(urls), "start": span.start, "end": span.end, "begins": span.begins},
     )
     return list(cursor.fetchall())
 

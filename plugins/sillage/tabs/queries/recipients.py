@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from . import partitions
 from .deliveries import escaped
@@ -132,8 +133,8 @@ def one(cursor: Any, recipient_id: str) -> Any | None:
     return cursor.fetchone()
 
 
-def strip(cursor: Any, recipient_id: str, is_people: bool) -> Any:
-    """First and last activity, favourite device and hour (UTC), deliveries received, opened and clicked."""
+def strip(cursor: Any, recipient_id: str, is_people: bool, zone: ZoneInfo) -> Any:
+    """First and last activity, favourite device and hour (in `zone`), deliveries received, opened and clicked."""
     people = f"and {IS_PEOPLE}" if is_people else ""
     cursor.execute(
         f"""
@@ -151,9 +152,9 @@ def strip(cursor: Any, recipient_id: str, is_people: bool) -> Any:
             count(distinct delivery_id) filter (where event_type = 'click') as clicked_count,
             count(*) as event_count, min(occurred_at) as first_at, max(occurred_at) as last_at,
             mode() within group (order by device_type) filter (where device_type <> 'unknown') as device,
-            mode() within group (order by extract(hour from occurred_at at time zone 'UTC')::int) as hour
+            mode() within group (order by extract(hour from occurred_at at time zone %(zone)s)::int) as hour
         from tracked
         """,
-        {"id": recipient_id},
+        {"id": recipient_id, "zone": zone.key},
     )
     return cursor.fetchone()
