@@ -39,7 +39,7 @@ def test_a_relative_home_and_a_tilde_become_absolute() -> None:
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name_with_what_to_write(name: str, text: str) -> None:
-    with pytest.raises(SettingError, match=rf"{name} is .*write a (whole number|share) from"):
+    with pytest.raises(SettingError, match=rf"{name} is .*write (a whole number from|a share from|the name of)"):
         load({name: text})
 
 

@@ -92,6 +92,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         "rights": getattr(request.state, "rights", None),
         # For the header of a delivery's pages.
         "recompute": getattr(request.state, "recompute", None),
+        "is_recompute_queued": getattr(request.state, "is_recompute_queued", False),
         "unknown_delivery": getattr(request.state, "unknown_delivery", None),
         "path": request.url.path.removeprefix(root),
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from .. import figures, state, zones
+from .. import airflow_state, figures, state, zones
 from ..curves import Curves
 from ..queries import activity, averages, bounces, deliveries, workflow
 from ..rendering import page, speech_of
@@ -72,6 +72,7 @@ def known(cursor: Any, request: Request) -> Any:
             404, "There is no such delivery: it may not have been sent yet, or its hour is not published."
         )
     request.state.recompute = workflow.recompute_of(cursor, delivery.delivery_id)
+    request.state.is_recompute_queued = airflow_state.waits_for_recompute(delivery.delivery_id)
     return delivery
 
 

@@ -29,6 +29,7 @@ STRIP_LETTERS = {"published": "✓", "late": "L", "empty": "0", "failed": "!", "
 def overview(request: Request) -> Response:
     """The state of the workflow and its hours."""
     days = int(state.choice(request, "days", DAYS, "3"))
+    dag = airflow_state.dag_state()
     with request.app.state.reader.snapshot() as cursor:
         first, last = workflow.bounds(cursor)
         start, end = _span(request, last, days)
@@ -37,6 +38,8 @@ def overview(request: Request) -> Response:
             "state_counts": _state_counts(hours, first),
             "sources": workflow.freshness_of_sources(cursor, end),
             "runs": workflow.runs(cursor),
+            "failures": workflow.failures_of(cursor, [task.run_id for task in dag.failed_tasks]),
+            "most_records": max((hour.record_count or 0 for hour in hours), default=0),
             "chosen": _chosen(cursor, request),
             "left_aside": workflow.left_aside(cursor),
             "not_read": workflow.not_read(cursor),
@@ -45,7 +48,7 @@ def overview(request: Request) -> Response:
         }
     lag = datetime.now(UTC) - last if last else None
     return page(
-        request, "workflow.html", section="/workflow", view="overview", dag=airflow_state.dag_state(), first=first, last=last,
+        request, "workflow.html", section="/workflow", view="overview", dag=dag, run_path=airflow_state.run_path, first=first, last=last,
         lag=lag, is_late=bool(lag and lag > LATE_AFTER), days=days, start=start, end=end, letters=STRIP_LETTERS, **values,
     )  # fmt: skip
 
@@ -104,8 +107,10 @@ def journal(request: Request) -> Response:
     after = state.place(request, int)
     before = after[0] if after else None
     run_id, chosen = state.text(request, "run"), state.choice(request, "state", ("started", "succeeded", "failed"), "")
+    stage, has_models = state.text(request, "stage"), state.text(request, "models") == "1"
     with request.app.state.reader.snapshot() as cursor:
-        rows = workflow.journal(cursor, run_id, chosen, before)
+        rows = workflow.journal(cursor, run_id, chosen, before, stage=stage, has_models=has_models)
+        stages = workflow.stages(cursor)
     following = state.packed(rows[-1].entry_id) if len(rows) == workflow.PAGE else None
     return page(
         request,
@@ -115,6 +120,9 @@ def journal(request: Request) -> Response:
         rows=rows,
         run_id=run_id,
         chosen=chosen,
+        stage=stage,
+        stages=stages,
+        has_models=has_models,
         following=following,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,16 +12,39 @@ PAGE = 50
 
 
 def runs(cursor: Any, limit: int = 20) -> list[Any]:
-    """The newest runs with how long they took and how many late hours they took along."""
+    """The newest runs: how long they took, how many late hours they took along, their `kind`, and why they failed.
+
+    Kind: recompute (asked for a delivery or all), backfill, hourly, or by hand.
+    """
     cursor.execute(
         """
-        select run.*, extract(epoch from coalesce(run.ended_at, now()) - run.started_at)::float8 as seconds,
+        select run.*, case
+                when exists (select 1 from ops.recompute as asked where asked.run_id = run.run_id) then 'recompute'
+                when run.run_id like 'backfill%%' then 'backfill'
+                when run.run_id like 'scheduled%%' then 'hourly'
+                else 'by_hand'
+            end as kind,
+            case when run.state = 'failed' then coalesce((
+                select entry.message from ops.journal as entry
+                where entry.run_id = run.run_id and entry.state = 'failed' order by entry.entry_id desc limit 1
+            ), run.message) end as why,
+            extract(epoch from coalesce(run.ended_at, now()) - run.started_at)::float8 as seconds,
             (select count(*) from ops.run_window as taken where taken.run_id = run.run_id and taken.is_late) as late_count
         from ops.run as run order by started_at desc limit %s
         """,
         (limit,),
     )
     return list(cursor.fetchall())
+
+
+def failures_of(cursor: Any, run_ids: Sequence[str]) -> dict[str, str]:
+    """Why each of these runs failed, in the journal's last sentence about it."""
+    cursor.execute(
+        "select distinct on (run_id) run_id, message from ops.journal where state = 'failed' and run_id = any(%s)"
+        " order by run_id, entry_id desc",
+        (list(run_ids),),
+    )
+    return dict(cursor.fetchall())
 
 
 def recompute_of(cursor: Any, delivery_id: str) -> Any | None:
@@ -80,7 +103,8 @@ def windows(cursor: Any, start: datetime, end: datetime) -> list[Any]:
             where taken.window_start >= %(start)s and taken.window_start < %(end)s and run.state = 'published'
             group by taken.window_start
         )
-        select hours.window_start, published.record_count, published.event_count, published.duplicate_count,
+        select hours.window_start, hours.window_start + interval '1 hour' as window_end,
+            published.record_count, published.event_count, published.duplicate_count,
             published.other_count, published.rejected_count, published.published_at, latest.run_id,
             case
                 when latest.state = 'running' then 'running'
@@ -248,15 +272,41 @@ def broken_rules(cursor: Any, limit: int = 30) -> list[Any]:
     return list(cursor.fetchall())
 
 
-def journal(cursor: Any, run_id: str = "", state: str = "", before: int | None = None, limit: int = PAGE) -> list[Any]:
-    """Entries of the journal, newest first, those before entry `before`."""
+# What each model did is told one by one, twenty times a run: in their midst nobody finds what a run did.
+IS_OF_A_MODEL = "(state = 'succeeded' and stage like 'model %%')"
+
+
+def stages(cursor: Any) -> list[str]:
+    """The stages that the journal tells of, in the order of a run, single models aside."""
     cursor.execute(
-        """
+        "select distinct stage from (select stage from ops.journal order by entry_id desc limit 2000) as newest"
+    )
+    found = {stage for (stage,) in cursor.fetchall()}
+    return [
+        *(stage for stage in STAGES if stage in found),
+        *sorted(one for one in found - set(STAGES) if not one.startswith("model ")),
+    ]
+
+
+def journal(
+    cursor: Any,
+    run_id: str = "",
+    state: str = "",
+    before: int | None = None,
+    limit: int = PAGE,
+    *,
+    stage: str = "",
+    has_models: bool = True,
+) -> list[Any]:
+    """Entries of the journal, newest first, those before entry `before`; without those of single models unless `has_models`."""
+    cursor.execute(
+        f"""
         select * from ops.journal
         where (%(run_id)s = '' or run_id = %(run_id)s) and (%(state)s = '' or state = %(state)s)
+            and (%(stage)s = '' or stage = %(stage)s) and (%(has_models)s or not {IS_OF_A_MODEL})
             and (%(before)s::bigint is null or entry_id < %(before)s)
         order by entry_id desc limit %(limit)s
         """,
-        {"run_id": run_id, "state": state, "before": before, "limit": limit},
+        {"run_id": run_id, "state": state, "before": before, "limit": limit, "stage": stage, "has_models": has_models},
     )
     return list(cursor.fetchall())

@@ -47,7 +47,17 @@
     if (!link || !parentWindow() || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) { return; }
     event.preventDefault();
     leave(link.href);
+    if (link.dataset.trigger) { fillIn(link.dataset.trigger); }
   });
+
+  // This frame ends with its page; what fills the form in belongs to Airflow's.
+  function fillIn(values) {
+    var parent = parentWindow(), script = parent.document.createElement("script");
+    script.src = document.querySelector("script[data-trigger-script]").dataset.triggerScript;
+    script.dataset.values = values;
+    parent.document.head.appendChild(script);
+    script.addEventListener("load", function () { script.remove(); });
+  }
 
   // The session has ended: to Airflow's login, and from there to the page that was asked for.
   function logIn(asked) {

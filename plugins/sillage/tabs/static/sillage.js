@@ -85,4 +85,5 @@
   window.addEventListener("resize", reachScrolled);
   document.addEventListener("htmx:afterSettle", settle);
   document.addEventListener("htmx:historyRestore", settle);
+  document.addEventListener("sillage:refreshed", settle);
 })();
