@@ -1,0 +1,78 @@
+"""What moves by itself, the reader's time zone, and the way into Airflow's own form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sillage import warehouse
+from sillage.runs import journal
+from sillage.window import Window
+from support.tabs_pages import open_tab
+
+pytestmark = pytest.mark.slow
+
+DELIVERY, RUN = "d-soldes-hiver", "manual__live"
+
+
+@pytest.fixture
+def run(airflow: Any) -> Iterator[Any]:
+    """A function that puts a run of the warehouse that recomputes DELIVERY into a state; it is gone afterwards."""
+
+    def put(state: str, stage: str = "land") -> None:
+        with warehouse.connect(airflow.house.owner_url) as connection, warehouse.transaction(connection) as cursor:
+            if state == "running":
+                journal.begin_run(cursor, RUN, Window.parse("2026-01-01T00", "2026-01-01T01"), DELIVERY)
+                journal.write(cursor, RUN, stage, "started", f"Started {stage}.")
+            else:
+                journal.end_run(cursor, RUN, state, "Ended.")
+
+    yield put
+    with warehouse.connect(airflow.house.owner_url) as connection, warehouse.transaction(connection) as cursor:
+        cursor.execute("delete from ops.journal where run_id = %s", (RUN,))
+        cursor.execute("delete from ops.run where run_id = %s", (RUN,))
+
+
+def test_a_recompute_is_followed_to_its_end_without_a_reload_by_hand(login: Any, airflow: Any, run: Any) -> None:
+    run("running")
+    frame = open_tab(login(), airflow.url, f"/delivery?id={DELIVERY}")
+    frame.get_by_text("at step 1 of 5").wait_for()
+    switch = frame.get_by_role("link", name="All events")
+    switch.focus()
+    run("running", "build")
+    frame.get_by_text("at step 3 of 5").wait_for()
+    assert switch.evaluate("element => element === document.activeElement")
+    run("published")
+    frame.get_by_text(re.compile("^Recomputed ")).wait_for()
+
+
+def test_a_recompute_is_asked_for_in_airflows_form_which_is_filled_in(login: Any, airflow: Any) -> None:
+    page = login()
+    frame = open_tab(page, airflow.url, f"/delivery?id={DELIVERY}")
+    frame.get_by_role("link", name="Recompute", exact=True).click()
+    page.wait_for_url(f"{airflow.url}/dags/tracking*")
+    field = page.locator('[name="element_recompute"]')
+    field.wait_for()
+    page.wait_for_function("name => document.querySelector(`[name='${name}']`).value", arg="element_recompute")
+    assert field.input_value() == DELIVERY
+    # Nothing is sent before the person does.
+    page.get_by_test_id("trigger-dag-submit").wait_for()
+
+
+def test_times_are_in_airflows_zone_or_in_one_that_is_chosen(login: Any, airflow: Any) -> None:
+    page = login(timezone_id="Asia/Kolkata")
+    page.goto(airflow.url)
+    page.evaluate("localStorage.setItem('timezone', 'America/New_York')")
+    frame = open_tab(page, airflow.url, "/deliveries")
+    frame.get_by_role("link", name="Sent (America/New_York)").wait_for()
+    zone = frame.get_by_label("Time zone")
+    # What the browser is set to can be chosen, and lasts.
+    zone.select_option("Asia/Kolkata")
+    frame.get_by_role("link", name="Sent (Asia/Kolkata)").wait_for()
+    frame = open_tab(page, airflow.url, "/workflow")
+    frame.get_by_role("columnheader", name="Window (Asia/Kolkata)").wait_for()
+    frame.get_by_label("Time zone").select_option("")
+    frame.get_by_role("columnheader", name="Window (America/New_York)").wait_for()
