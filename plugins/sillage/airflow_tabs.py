@@ -22,5 +22,13 @@ class TrackingTabs(AirflowPlugin):
             "icon_dark_mode": "tracking/static/icon-dark.svg",
             "nav_top_level": True,
         },
-        {"name": "Tracking", "href": "tracking/workflow", "destination": "dag", "url_route": "tracking-windows"},
+        # In the graph's view tabs are icons alone.
+        {
+            "name": "Tracking",
+            "href": "tracking/workflow",
+            "destination": "dag",
+            "url_route": "tracking-windows",
+            "icon": "tracking/static/icon.svg",
+            "icon_dark_mode": "tracking/static/icon-dark.svg",
+        },
     ]

@@ -39,6 +39,7 @@ class Settings:
     tracking_days: int = 360
     rejected_days: int = 90
     tabs_url: str = ""  # the warehouse as the read-only role tabs_reader
+    currency: str = ""  # of the amounts in the Tracking tabs
     time_zone: str = "UTC"  # of the Tracking tabs, for who has not chosen another
     admin_url: str = ""  # an administrator's login, for `sillage init`
     alert_url: str = ""  # who is told of failures (alerts/channels.py)
@@ -113,6 +114,7 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         alert_mail=given.get("SILLAGE_ALERT_MAIL") or "",
         alert_apprise=given.get("SILLAGE_ALERT_APPRISE") or "",
         tabs_url=_with_password(given.get("SILLAGE_TABS_URL") or "", given.get("SILLAGE_TABS_PASSWORD_FILE")),
+        currency=(given.get("SILLAGE_CURRENCY") or "").strip()[:8],
         time_zone=_time_zone(given.get("SILLAGE_TIME_ZONE")),
         database_cores=whole_number("SILLAGE_DATABASE_CORES", given.get("SILLAGE_DATABASE_CORES"), 0, 1, 1024) or None,
         database_memory_gb=whole_number(

@@ -76,3 +76,18 @@ def test_times_are_in_airflows_zone_or_in_one_that_is_chosen(login: Any, airflow
     frame.get_by_role("columnheader", name="Window (Asia/Kolkata)").wait_for()
     frame.get_by_label("Time zone").select_option("")
     frame.get_by_role("columnheader", name="Window (America/New_York)").wait_for()
+
+
+def test_a_view_is_named_found_again_and_dropped(login: Any, airflow: Any) -> None:
+    page = login()
+    frame = open_tab(page, airflow.url, "/deliveries?q=soldes&sort=opens")
+    frame.get_by_text("Views", exact=True).click()
+    frame.get_by_label("Name of this view").fill("Sales <b>")
+    frame.get_by_role("button", name="Save").click()
+    frame = open_tab(page, airflow.url, "/workflow")
+    frame.get_by_text("Views", exact=True).click()
+    frame.get_by_role("link", name="Sales <b>", exact=True).click()
+    frame.get_by_role("columnheader", name="Opened").and_(frame.locator("[aria-sort=descending]")).wait_for()
+    assert frame.get_by_label("Search").input_value() == "soldes"
+    frame.get_by_role("button", name="Delete the view Sales <b>").click()
+    frame.get_by_role("link", name="Sales <b>").wait_for(state="detached")

@@ -48,6 +48,7 @@ def create_app(reader: Reader | None = None, time_zone: str = zones.UTC_NAME) ->
     if reader is None:
         chosen = settings.load()
         reader, time_zone = Reader(chosen.tabs_url), chosen.time_zone
+        app.state.currency = chosen.currency
     app.state.reader, app.state.time_zone = reader, time_zone
     app.state.averages = {}
     for module in (deliveries, delivery, links, logs, people, recipients, why, workflow):

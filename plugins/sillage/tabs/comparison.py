@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from math import erf, sqrt
 from typing import Any
 
 from .figures import LESS_IS_BETTER, RATES, Figure, value_of
@@ -17,13 +18,22 @@ COUNTED = (
 )  # fmt: skip
 
 
+# What a certainty needs at least, and from where on a difference may be relied on.
+FEWEST = 5
+CERTAIN = 0.95
+
+
 @dataclass(frozen=True)
 class Line:
-    """A rate: of all deliveries together, and of each in their order; `best` are the places of the best, none where all are alike."""
+    """A rate: of all deliveries together, and of each in their order; `best` are the places of the best, none where all are alike.
+
+    `certainty` (0..1) is, of two deliveries, how sure it is that their difference is none of chance; None otherwise.
+    """
 
     together: Figure
     figures: list[Figure | None]
     best: set[int]
+    certainty: float | None = None
 
 
 def side_by_side(chosen: Sequence[Any], is_people: bool) -> list[Line]:
@@ -42,7 +52,7 @@ def side_by_side(chosen: Sequence[Any], is_people: bool) -> list[Line]:
         )  # fmt: skip
         average = Average(together.rate, len(telling))
         compared = [one and replace(one, average=average) for one in own]
-        lines.append(Line(together, compared, _best(compared, name)))
+        lines.append(Line(together, compared, _best(compared, name), _certainty(own)))
     return lines
 
 
@@ -71,6 +81,22 @@ def tells(row: Any, name: str) -> bool:
     return condition == averages.SENT or bool(
         row.is_tracking_enabled and (condition == averages.TRACKED or row.is_open_tracking_enabled)
     )
+
+
+def _certainty(figures: Sequence[Figure | None]) -> float | None:
+    """Of two rates, one less the probability that they differ so much by chance: the two-sided test of two proportions.
+
+    None where there are not two, or where one is of too few messages for the test (less than five on either side of it).
+    """
+    if len(figures) != 2:
+        return None
+    pairs = [(int(one.value or 0), int(one.denominator or 0)) for one in figures if one is not None]
+    if len(pairs) < 2 or any(min(above, below - above) < FEWEST for above, below in pairs):
+        return None
+    (a, n), (b, m) = pairs
+    pooled = (a + b) / (n + m)
+    deviation = sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+    return erf(abs(a / n - b / m) / deviation / sqrt(2))
 
 
 def _best(compared: Sequence[Figure | None], name: str) -> set[int]:

@@ -8,15 +8,17 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
 import anyio
 from anyio import to_thread
-from fastapi import Response
+from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
 from ..privacy import hide_addresses
+from .language import preferred
 from .queries.reader import BusyError, Export, Reader
 
 log = logging.getLogger(__name__)
@@ -52,14 +54,31 @@ def safe(value: Any) -> Any:
     return value
 
 
-def lines(header: Sequence[str], rows: Iterable[Sequence[Any]], shown: Callable[[str], str] = str) -> Iterator[str]:
+# A French spreadsheet takes a comma for the decimal sign, and a file with commas for one column. `csv` in the address chooses.
+DELIMITERS = {"comma": ",", "semicolon": ";"}
+_OF_LANGUAGE = {"fr": ";"}
+
+
+def delimiter_for(scope: Scope) -> str:
+    """What separates the columns of a file for who asks: as her address says, else as her language's spreadsheets expect."""
+    request = Request(scope)
+    language = preferred(request.headers.get("accept-language"))
+    return DELIMITERS.get(request.query_params.get("csv") or "", _OF_LANGUAGE.get(language, ","))
+
+
+def lines(
+    header: Sequence[str], rows: Iterable[Sequence[Any]], shown: Callable[[str], str] = str, delimiter: str = ","
+) -> Iterator[str]:
     """The file piece by piece, `header` first, each as `shown` makes it; a byte order mark so that Excel reads UTF-8."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer)
+    writer = csv.writer(buffer, delimiter=delimiter)
     buffer.write("\ufeff")
     writer.writerow(header)
     for number, row in enumerate(rows, 1):
-        writer.writerow([safe(value) for value in row])
+        cells = [safe(value) for value in row]
+        if delimiter == ";":
+            cells = [str(cell).replace(".", ",") if isinstance(cell, (Decimal, float)) else cell for cell in cells]
+        writer.writerow(cells)
         if number % _ROWS_PER_CHUNK == 0:
             yield shown(buffer.getvalue())
             buffer.seek(0)
@@ -123,7 +142,7 @@ class _Download(Response):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch, receive, partial(run, export.cancel), tasks.cancel_scope)
                 try:
-                    await self._send_all(partial(run, self._start, export), run, send)
+                    await self._send_all(partial(run, self._start, export, delimiter_for(scope)), run, send)
                 except Exception as error:
                     failure = error
                 is_gone = tasks.cancel_scope.cancel_called
@@ -148,8 +167,8 @@ class _Download(Response):
                     await anyio.sleep(0.1)
         return self._reader.export()
 
-    def _start(self, export: Export) -> Iterator[str]:
-        return lines(self._header, self._rows(export.cursor()), self._shown)
+    def _start(self, export: Export, delimiter: str) -> Iterator[str]:
+        return lines(self._header, self._rows(export.cursor()), self._shown, delimiter)
 
     async def _watch(self, receive: Receive, cancel: Callable[[], Any], scope: anyio.CancelScope) -> None:
         """End everything when the client has gone."""

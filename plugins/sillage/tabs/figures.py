@@ -97,6 +97,8 @@ NAMES = {
     "delivered_count": "Delivered",
     "to_deliver_count": "To deliver",
     "complaint_count": "Complaints",
+    "average_basket": "Average basket",
+    "amount_per_message": "Amount per delivered message",
     "bounce_count": "Bounces",
 }
 SENDING = {
@@ -108,6 +110,8 @@ SENDING = {
     "complaint_count",
     "bounce_count",
 }
+# Counted in money.
+AMOUNTS = ("transaction_amount", "average_basket", "amount_per_message")
 FUNNEL = (
     ("targeted_count", "Targeted"),
     ("to_deliver_count", "To deliver"),
@@ -120,27 +124,58 @@ FUNNEL = (
 
 def rates(row: Any, average: Mapping[str, Average] | None, is_people: bool) -> list[Figure]:
     """The rates of a delivery (or of several added up), of people only or of all events, with `average` by the rate's name."""
-    return [
+    found = [
         Figure(
             name, label, value_of(row, top, is_people), bottom, value_of(row, bottom, is_people),
             (average or {}).get(name), top_name=top,
         )
         for name, label, top, bottom in RATES
     ]  # fmt: skip
+    # Without text mails both say the same.
+    by_name = {figure.name: figure for figure in found}
+    is_said = by_name["click_to_open_rate"].denominator == by_name["reactivity_rate"].denominator
+    return [figure for figure in found if not (is_said and figure.name == "click_to_open_rate")]
 
 
 def counts(row: Any, is_people: bool) -> list[Figure]:
-    """The counts of a delivery, those that have nothing to say (null) left out."""
-    found = [
-        Figure(name, label, value_of(row, name, is_people), is_estimate=estimate) for name, label, estimate in COUNTS
+    """The counts of a delivery; those that have nothing to say left out: null, an estimate without text mails, no site behind."""
+    found = {name: value_of(row, name, is_people) for name, _, _ in COUNTS}
+    silent = {name for name, value in found.items() if value is None} | _said_already(found)
+    shown = [
+        Figure(name, label, found[name], is_estimate=estimate) for name, label, estimate in COUNTS if name not in silent
     ]
-    return [figure for figure in found if figure.value is not None]
+    amount, number = found["transaction_amount"], found["transaction_count"]
+    if amount and number:
+        shown.append(Figure("average_basket", "Average basket", Decimal(amount) / number))
+        if row.delivered_count:
+            shown.append(
+                Figure("amount_per_message", "Amount per delivered message", Decimal(amount) / row.delivered_count)
+            )
+    return shown
+
+
+def _said_already(found: Mapping[str, Any]) -> set[str]:
+    silent = set()
+    if found["estimated_recipient_open_count"] == found["recipient_open_count"]:
+        silent.add("estimated_recipient_open_count")
+    if not found["transaction_count"]:
+        silent |= {"transaction_amount"}
+        if not found["web_page_count"]:
+            silent |= {"transaction_count", "web_page_count"}
+    return silent
 
 
 def funnel(row: Any, is_people: bool) -> list[tuple[str, str, int, Decimal | None]]:
-    """From targeted to transactions: name, label, count, share of the first step."""
+    """From targeted to transactions (where there are any): name, label, count, share of the first step."""
     steps = [(name, label, value_of(row, name, is_people) or 0) for name, label in FUNNEL]
+    if not steps[-1][2]:
+        steps.pop()
     return [(name, label, int(count), _over(count, steps[0][2])) for name, label, count in steps]
+
+
+# What is known of a delivery that is not tracked.
+OF_SENDING = ("complaint_rate", "bounce_rate")
+STEPS_OF_SENDING = 3
 
 
 def rows_of(name: str) -> dict[str, str] | None:

@@ -134,16 +134,16 @@ class Speech:
         return "–" if value is None else value.astimezone(self.zone).strftime(form.format(**_FORMS[self.language]))
 
     def duration(self, seconds: float | None) -> str:
-        """`45 s`, `3 min 20 s`, `2 h 05 min` or `3 d 4 h`."""
+        """`45 s`, `3 min 20 s`, `5 min`, `2 h 05 min` or `3 d 4 h`."""
         if seconds is None:
             return "–"
         whole = round(seconds)
         if whole < 60:
             return f"{whole} s"
         if whole < 3600:
-            return f"{whole // 60} min {whole % 60:02d} s"
+            return f"{whole // 60} min {whole % 60:02d} s" if whole % 60 else f"{whole // 60} min"
         if whole < 86400:
-            return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+            return f"{whole // 3600} h {whole % 3600 // 60:02d} min" if whole % 3600 else f"{whole // 3600} h"
         day = "j" if self.language == "fr" else "d"
         return f"{whole // 86400} {day} {whole % 86400 // 3600} h"
 

@@ -54,6 +54,7 @@ def templates() -> Environment:
         rows_of=figures.rows_of,
         counts_messages=figures.counts_messages,
         people_of=figures.people_of,
+        amounts=figures.AMOUNTS,
         failure_of=failures.named,
     )
     return environment
@@ -87,6 +88,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         "change": lambda **query: changed(request, root, query),
         "query": {key: request.query_params.getlist(key) for key in request.query_params},
         "static": lambda name: f"{root}/static/{name}?v={version_of(name)}",
+        "currency": getattr(request.app.state, "currency", ""),
         "site_zone": zones.site(request),
         "airflow_root": root.rsplit("/", 1)[0],
         "rights": getattr(request.state, "rights", None),

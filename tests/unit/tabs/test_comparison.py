@@ -6,6 +6,8 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from sillage.tabs import comparison
 
 
@@ -53,3 +55,17 @@ def test_the_file_of_a_comparison_holds_what_the_page_shows() -> None:
     assert [row["bounce_count"] for row in rows] == [25, 25, 0, 0]
     assert [row["open_rate"] for row in rows] == [Decimal("0.325"), Decimal("0.1"), Decimal("0.4"), None]
     assert [row["open_rate_difference"] for row in rows] == [None, Decimal("-22.50"), Decimal("7.50"), None]
+
+
+def test_of_two_variants_it_is_said_how_sure_the_winner_is() -> None:
+    def certainty(*chosen: Any) -> float | None:
+        (opens,) = [line for line in comparison.side_by_side(chosen, True) if line.together.name == "open_rate"]
+        return opens.certainty
+
+    # z = 0.05 / sqrt(0.225 * 0.775 * 2 / 1000) = 2.677, two-sided p = 0.0074
+    assert certainty(delivery(200, 1000), delivery(250, 1000)) == pytest.approx(0.99258, abs=1e-4)
+    assert certainty(delivery(20, 100), delivery(25, 100)) == pytest.approx(0.6021, abs=1e-3)
+    # Too few for the test, not tracked, or not two.
+    assert certainty(delivery(4, 100), delivery(25, 100)) is None
+    assert certainty(delivery(200, 1000), delivery(250, 1000, is_tracked=False)) is None
+    assert certainty(*[delivery(200, 1000)] * 3) is None

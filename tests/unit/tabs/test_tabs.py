@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from fastapi import Request
 
+from sillage.reading import rejection
 from sillage.tabs import csv_export, figures, guard, language, message, rendering, state, zones
 from sillage.tabs.queries import activity
 from sillage.tabs.queries.reader import Reader
@@ -71,6 +73,12 @@ def test_both_languages_have_the_same_names() -> None:
     english, french = language.words("en"), language.words("fr")
     names = {name for name in french if re.match(r"^[a-z]+\.\w+$", name) and not name.startswith("definition.")}
     assert {name for name in english if not name.startswith("definition.")} == names
+
+
+def test_every_reason_to_reject_a_record_is_told_in_words() -> None:
+    reasons = {value for name, value in vars(rejection).items() if name.isupper()}
+    assert len(reasons) > 15
+    assert {f"rejection.{reason}" for reason in reasons} <= set(language.words("en"))
 
 
 def test_a_translation_keeps_the_places_of_its_values() -> None:
@@ -189,6 +197,47 @@ def test_an_export_reads_back_as_it_was() -> None:
     read = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
     assert len(read) == 1201
     assert read[1] == ["a,b", 'say "x"', "two\nlines", "", "true", "5", "2026-01-01T00:00:00+00:00"]
+
+
+@pytest.mark.parametrize(
+    ("query", "spoken", "expected"),
+    [("", "fr", ";"), ("", "en", ","), ("csv=comma", "fr", ","), ("csv=semicolon", "en", ";"), ("csv=x", "de", ",")],
+)
+def test_a_file_is_one_that_the_readers_spreadsheet_opens_in_columns(query: str, spoken: str, expected: str) -> None:
+    assert csv_export.delimiter_for(request(query, {"accept-language": spoken}).scope) == expected
+    text = "".join(csv_export.lines(["a", "b"], [["x,y", Decimal("1.5")], ["2.5", 3]], delimiter=expected))
+    read = list(csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=expected))
+    # Numbers have the language's decimal sign; texts stay as they are.
+    assert read == [["a", "b"], ["x,y", "1,5" if expected == ";" else "1.5"], ["2.5", "3"]]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(45, "45 s"), (2700, "45 min"), (200, "3 min 20 s"), (3600, "1 h"), (7500, "2 h 05 min"), (273_600, "3 d 4 h")],
+)
+def test_a_duration_has_no_more_parts_than_it_needs(seconds: int, said: str) -> None:
+    assert language.Speech("en").duration(seconds) == said
+
+
+def test_cards_do_not_say_the_same_twice_and_nothing_of_what_is_not_there() -> None:
+    def counted(**values: Any) -> SimpleNamespace:
+        found = dict.fromkeys((name for name, _, _ in figures.COUNTS), 0)
+        found |= {name: 100 for name in figures.SENDING} | {
+            "recipient_open_count": 40,
+            "estimated_recipient_open_count": 40,
+        }
+        return SimpleNamespace(**(found | values))
+
+    plain, with_text = counted(), counted(estimated_recipient_open_count=50)
+    names = [{figure.name for figure in figures.rates(row, None, False)} for row in (plain, with_text)]
+    assert names[1] - names[0] == {"click_to_open_rate"}
+    shown = {figure.name for figure in figures.counts(plain, False)}
+    assert not shown & {"estimated_recipient_open_count", "transaction_count", "transaction_amount", "web_page_count"}
+    assert "transaction_count" not in [name for name, *_ in figures.funnel(plain, False)]
+    shop = counted(transaction_count=4, transaction_amount=Decimal("90.00"), web_page_count=9)
+    values = {figure.name: figure.value for figure in figures.counts(shop, False)}
+    assert (values["average_basket"], values["amount_per_message"]) == (Decimal("22.5"), Decimal("0.9"))
+    assert figures.funnel(shop, False)[-1][0] == "transaction_count"
 
 
 def test_a_download_is_named_without_what_a_header_could_be_split_with() -> None:

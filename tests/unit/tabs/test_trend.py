@@ -49,3 +49,19 @@ def test_many_deliveries_are_points_of_days_weeks_or_months_in_the_readers_zone(
     assert trend.unit_of(yearly) == "month"
     assert len(trend.lines(yearly, True, UTC)[0].points) == 33
     assert trend.unit_of(daily[: trend.MOST_POINTS]) == "each"
+
+
+def test_the_best_time_to_send_is_of_slots_that_several_deliveries_stand_for() -> None:
+    thursday = [sent(7 * week, 20, 100) for week in range(3)]
+    friday = [sent(7 * week + 0.5, 30, 100) for week in range(3)]
+    once = [sent(3, 90, 100)]
+    found = trend.slots([*thursday, *friday, *once, sent(4, 0, 0), sent(4, 9, 10, is_tracked=False)], True, UTC)
+    assert [(slot.weekday, slot.hour, slot.rate, slot.delivery_count) for slot in found] == [
+        (4, 20, Decimal("0.2"), 3),
+        (5, 8, Decimal("0.3"), 3),
+        (7, 20, Decimal("0.9"), 1),
+    ]
+    # One delivery says nothing of its hour.
+    assert trend.best_slot(found) == found[1]
+    assert trend.best_slot(found[1:]) is None
+    assert trend.slots(thursday, True, ZoneInfo("Europe/Paris"))[0].weekday == 5

@@ -52,8 +52,11 @@ def over_time(request: Request) -> Response:
         rows, found = deliveries.in_time(cursor, search)
         channels, categories = deliveries.channels(cursor), deliveries.categories(cursor)
         as_of = deliveries.freshness(cursor)
+    slots = trend.slots(rows, search.is_people, zones.of(request))
     return page(
-        request, "trend.html", section="/deliveries", search=search, rows=rows, found=found, channels=channels, categories=categories,
+        request, "trend.html", slots={(slot.weekday, slot.hour): slot for slot in slots}, best=trend.best_slot(slots),
+        slot_hours=trend.SLOT_HOURS, fewest=trend.FEWEST, section="/deliveries", search=search, rows=rows, found=found,
+        channels=channels, categories=categories,
         as_of=as_of, lines=trend.lines(rows, search.is_people, zones.of(request)), unit=trend.unit_of(rows) if rows else "each",
     )  # fmt: skip
 
@@ -102,7 +105,8 @@ def cumulated(request: Request) -> Response:
         }
     return page(
         request, "cumulated.html", section="/deliveries", chosen=chosen, asked_count=len(asked), most_added=MOST_ADDED, total=total,
-        is_people=is_people, curves=curves, apart=apart, kind=kind, drawn=DRAWN, compared=comparison.side_by_side(chosen, is_people),
+        is_people=is_people, curves=curves, apart=apart, kind=kind, certain=comparison.CERTAIN, drawn=DRAWN,
+        compared=comparison.side_by_side(chosen, is_people),
         rates=figures.rates(total, None, is_people), counts=figures.counts(total, is_people), funnel=figures.funnel(total, is_people),
         value_of=figures.value_of, **values,
     )  # fmt: skip

@@ -45,11 +45,15 @@ def statistics(request: Request) -> Response:
             else bounces.grouped(cursor, [delivery.delivery_number], domain, reason),
             "told": deliveries.told(cursor, delivery.delivery_id),
         }
+    rates, funnel = figures.rates(delivery, average, is_people), figures.funnel(delivery, is_people)
+    counts = figures.counts(delivery, is_people)
+    if not delivery.is_tracking_enabled:
+        rates = [figure for figure in rates if figure.name in figures.OF_SENDING]
+        funnel, counts = funnel[: figures.STEPS_OF_SENDING], []
     return page(
         request, "statistics.html", section="/deliveries", view="statistics", delivery=delivery, is_people=is_people, kind=kind,
         alike=alike_of(request, delivery), is_compared=average is not None, periods_back=averages.PERIODS,
-        rates=figures.rates(delivery, average, is_people), counts=figures.counts(delivery, is_people),
-        funnel=figures.funnel(delivery, is_people), curves=curves, sort=sort,
+        rates=rates, counts=counts, funnel=funnel, curves=curves, sort=sort,
         is_descending=is_descending, domain=domain, reason=reason, processed=_processed(delivery, domain, values["domains"]), **values,
     )  # fmt: skip
 

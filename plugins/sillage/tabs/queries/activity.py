@@ -211,8 +211,9 @@ def time_to_reach(
     )
     reached: dict[str, list[float | None]] = {"open": [None] * 9, "click": [None] * 9}
     for row in cursor.fetchall():
-        # The end of the five minutes: by then it was reached.
-        reached[row.event_type][row.share - 1] = max((row.reached_at - start).total_seconds() + 300, 0.0)
+        # The end of the five minutes, which is as exact as the counters are: by then it was reached.
+        steps = round((row.reached_at - start).total_seconds() / 300) + 1
+        reached[row.event_type][row.share - 1] = max(steps, 1) * 300.0
     return reached
 
 
