@@ -222,7 +222,7 @@ def test_a_duration_has_no_more_parts_than_it_needs(seconds: int, said: str) -> 
 def test_cards_do_not_say_the_same_twice_and_nothing_of_what_is_not_there() -> None:
     def counted(**values: Any) -> SimpleNamespace:
         found = dict.fromkeys((name for name, _, _ in figures.COUNTS), 0)
-        found |= {name: 100 for name in figures.SENDING} | {
+        found |= dict.fromkeys(figures.SENDING, 100) | {
             "recipient_open_count": 40,
             "estimated_recipient_open_count": 40,
         }

@@ -23,6 +23,9 @@ SORTS = {
     "opt_outs": "statistics.{h}opt_out_count",
 }
 
+# Orders that need no figure.
+OF_DELIVERIES = ("label", "tracking", "sent")
+
 COUNTS = (
     "targeted_count",
     "to_deliver_count",
@@ -80,26 +83,51 @@ class Search:
 def listed(cursor: Any, search: Search) -> tuple[list[Any], int]:
     """A page of deliveries that `search` finds, and how many it finds in all."""
     conditions, values = _conditions(search)
+    values |= {"limit": search.page_size, "offset": (search.page - 1) * search.page_size}
+    if search.sort not in OF_DELIVERIES:
+        rows = _with_figures(cursor, search, conditions, values)
+        return rows, _count(cursor, search) if not rows else rows[0].found_count
+    # Only an order by a figure needs the counters of all deliveries added up: else those of the page are enough.
+    cursor.execute(
+        f"""
+        select delivery_id, count(*) over () as found_count from marts.deliveries as delivery where {conditions}
+        order by {_order(search)} limit %(limit)s offset %(offset)s
+        """,
+        values,
+    )
+    found = cursor.fetchall()
+    if not found:
+        return [], _count(cursor, search)
+    values = {"ids": [row.delivery_id for row in found], "limit": search.page_size, "offset": 0}
+    return _with_figures(cursor, search, "delivery.delivery_id = any(%(ids)s)", values), found[0].found_count
+
+
+def _count(cursor: Any, search: Search) -> int:
+    conditions, values = _conditions(search)
+    cursor.execute(f"select count(*) as found_count from marts.deliveries as delivery where {conditions}", values)
+    found: int = cursor.fetchone().found_count
+    return found
+
+
+def _with_figures(cursor: Any, search: Search, conditions: str, values: dict[str, Any]) -> list[Any]:
     prefix = "human_" if search.is_people else ""
-    statement = f"""
+    among = "where delivery_id = any(%(ids)s)" if "ids" in values else ""
+    cursor.execute(
+        f"""
         select delivery.*, statistics.targeted_count, statistics.delivered_count,
             statistics.{prefix}recipient_open_count as opens, statistics.{prefix}recipient_click_count as clicks,
             {_unrounded(f"statistics.{prefix}open_rate", f"statistics.{prefix}recipient_open_count")} as open_rate,
             {_unrounded(f"statistics.{prefix}click_rate", f"statistics.{prefix}recipient_click_count")} as click_rate,
             statistics.{prefix}opt_out_count as opt_outs, count(*) over () as found_count
         from marts.deliveries as delivery
-        left join marts.delivery_statistics as statistics on statistics.delivery_id = delivery.delivery_id
+        left join (select * from marts.delivery_statistics {among}) as statistics on statistics.delivery_id = delivery.delivery_id
         where {conditions}
         order by {_order(search)}
         limit %(limit)s offset %(offset)s
-    """
-    values |= {"limit": search.page_size, "offset": (search.page - 1) * search.page_size}
-    cursor.execute(statement, values)
-    rows = cursor.fetchall()
-    if rows:
-        return rows, rows[0].found_count
-    cursor.execute(f"select count(*) as found_count from marts.deliveries as delivery where {conditions}", values)
-    return [], cursor.fetchone().found_count
+        """,
+        values,
+    )
+    return list(cursor.fetchall())
 
 
 def every(cursor: Any, search: Search) -> Iterator[Any]:

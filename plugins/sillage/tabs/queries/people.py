@@ -15,9 +15,23 @@ from typing import Any
 from psycopg2.extras import NamedTupleCursor
 
 from . import bounces, kinds
-from .log_order import SENDING, has_device
-from .logs import NO_PLACE
+from .conditions import CONDITIONS, NEGATIVE, POSITIVE, SENDING_FACTS, TRACKING_FACTS, Condition, narrowed_to
+from .log_order import has_device
 from .verdicts import IS_PEOPLE, IS_TRACKING
+
+__all__ = [
+    "CONDITIONS",
+    "NEGATIVE",
+    "POSITIVE",
+    "Condition",
+    "Found",
+    "Person",
+    "Search",
+    "every",
+    "is_large",
+    "page",
+    "reasons",
+]
 
 PAGE = 100
 # A delivery of no more events is read whole for a page: so it has a count, and any order.
@@ -31,41 +45,6 @@ _FENCE = " offset 0"
 # An export's rows get their addresses so many at a time.
 PORTION = 5000
 
-# What is asked of a message, in SQL on its events' kinds. Behaviour is people's where only people count.
-_SENDING_FACTS = {
-    "targeted": f"event_type in {SENDING}",
-    "delivered": "event_type = 'delivered'",
-    "hard": "event_type = 'hard_bounce'",
-    "soft": "event_type = 'soft_bounce'",
-    "auto_reply": "event_type = 'auto_reply'",
-    "rejected": "event_type = 'rejected'",
-    "complained": "event_type = 'complaint'",
-}
-_TRACKING_FACTS = {
-    "opened": IS_TRACKING,
-    "counted_open": "event_type = 'open' and not is_repeat",
-    "clicked": "event_type = 'click'",
-    "bought": "event_type = 'transaction'",
-    "opted_out": "event_type = 'opt_out'",
-}
-# What a person may be asked for, with the facts that such a message has at least one of.
-POSITIVE = {
-    "all": ("targeted", "opened"),
-    "targeted": ("targeted",),
-    "to_deliver": ("targeted",),
-    "delivered": ("delivered",),
-    "bounced": ("hard", "soft", "auto_reply"),
-    "bounced_hard": ("hard",),
-    "bounced_soft": ("soft", "auto_reply"),
-    "rejected": ("rejected",),
-    "opened": ("opened",),
-    "clicked": ("clicked",),
-    "bought": ("bought",),
-    "opted_out": ("opted_out",),
-    "complained": ("complained",),
-}
-NEGATIVE = {"not_opened": "opened", "not_clicked": "clicked", "not_bought": "bought"}
-CONDITIONS = (*POSITIVE, *NEGATIVE)
 # How many messages a message counts for: one that failed for good and then softly is in both figures of bounces.
 _COUNTS = {name: f"is_{name}::int" for name in POSITIVE} | {"bounced": "(is_bounced_hard::int + is_bounced_soft::int)"}
 
@@ -80,34 +59,6 @@ SORTS: dict[str, type] = {
 }
 _COLUMNS = {"recipient": "recipient_id"}
 FLAGS = ("delivered", "bounced_hard", "bounced_soft", "opened", "clicked", "bought", "opted_out", "complained")
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One of CONDITIONS; of clicks, those on the link `url`, at the `place` of the message and before `until`, where given.
-
-    A place is a content part ("unknown" where none is told) and a position; of NO_PLACE are clicks whose place is not told.
-    """
-
-    name: str
-    url: str = ""
-    place: tuple[str, int] | None = None
-    until: datetime | None = None
-
-    @property
-    def is_narrowed(self) -> bool:
-        """Whether it is about some clicks and not about any."""
-        return self.positive == "clicked" and bool(self.url or self.place or self.until)
-
-    @property
-    def is_negative(self) -> bool:
-        """Whether it names what was not done."""
-        return self.name in NEGATIVE
-
-    @property
-    def positive(self) -> str:
-        """The name of what was done, or was not."""
-        return NEGATIVE.get(self.name, self.name)
 
 
 @dataclass(frozen=True)
@@ -266,13 +217,13 @@ def _stepwise(cursor: Any, search: Search, after: str) -> Found:
 
 def _act(cursor: Any, search: Search) -> tuple[str, dict[str, Any]]:
     """What at least one event of every such person is, as SQL: who has none need not be looked at."""
-    facts = {**_SENDING_FACTS, **_TRACKING_FACTS}
+    facts = {**SENDING_FACTS, **TRACKING_FACTS}
     wanted = search.counted
     meant = " or ".join(f"({facts[name]})" for name in POSITIVE[wanted.name])
-    behaves = wanted.name in _TRACKING_FACTS
+    behaves = wanted.name in TRACKING_FACTS
     of_people = f" and {IS_PEOPLE}" if behaves and search.is_people else ""
     act = kinds.such(cursor, f"is_standing and not is_withheld and ({meant}){of_people}")
-    narrowed, values = _narrowed(cursor, wanted, "act") if wanted.is_narrowed else ("true", {})
+    narrowed, values = narrowed_to(cursor, wanted, "act") if wanted.is_narrowed else ("true", {})
     # Few are found by their index; the planner would look for them among all, as if they were spread evenly.
     return f"{act} and {narrowed}{_FENCE}" if "is_rare" in act or wanted.url else f"{act} and {narrowed}", values
 
@@ -281,7 +232,7 @@ def _query(cursor: Any, search: Search, within: Sequence[str] | None = None) -> 
     """The SELECT of all that `search` finds (among the recipients `within`, where given), and the values in it."""
     within = search.recipient_ids if within is None else within
     people = f" and {IS_PEOPLE}" if search.is_people else ""
-    facts = {**_SENDING_FACTS, **{name: f"{fact}{people}" for name, fact in _TRACKING_FACTS.items()}}
+    facts = {**SENDING_FACTS, **{name: f"{fact}{people}" for name, fact in TRACKING_FACTS.items()}}
     if search.device:
         facts["on_device"] = f"{IS_TRACKING} and {has_device(search.device)}{people}"
     is_ = kinds.each(cursor, facts, "is_standing and not is_withheld")
@@ -289,7 +240,7 @@ def _query(cursor: Any, search: Search, within: Sequence[str] | None = None) -> 
     of_links = []
     for place, one in enumerate(search.conditions):
         if one.is_narrowed:
-            narrowed, more = _narrowed(cursor, one, str(place))
+            narrowed, more = narrowed_to(cursor, one, str(place))
             values |= more
             of_links.append(f"coalesce(bool_or({is_['clicked']} and {narrowed}), false) as is_link_{place}")
     flags = [f"is_{name}" for name in POSITIVE] + [
@@ -358,38 +309,6 @@ def _having(search: Search) -> str:
     if search.device:
         asked.append("bool_or(is_on_device)")
     return " and ".join(asked)
-
-
-def _narrowed(cursor: Any, one: Condition, name: str) -> tuple[str, dict[str, Any]]:
-    """Which clicks `one` is about, as SQL on int_events, and the values in it, whose names end with `name`."""
-    conditions, values = [], {}
-    if one.url:
-        conditions.append(f"place_key = any(%(places_{name})s)")
-        values[f"places_{name}"] = _places(cursor, one.url)
-    if one.place:
-        part, position = one.place
-        # Among the delivery's own places: the dictionary holds those of all deliveries.
-        of_place = f"""place_key in (
-            select place_key from intermediate.int_places where coalesce(position, {NO_PLACE}) = %(position_{name})s
-                and (%(position_{name})s = {NO_PLACE} or coalesce(content_part, 'unknown') = %(part_{name})s)
-                and place_key in (
-                    select place_key from intermediate.int_event_store
-                    where delivery_number = %(number)s and place_key is not null
-                )
-        )"""
-        conditions.append(f"(place_key is null or {of_place})" if position == NO_PLACE else of_place)
-        values |= {f"part_{name}": part, f"position_{name}": position}
-    if one.until:
-        conditions.append(f"occurred_at < %(until_{name})s")
-        values[f"until_{name}"] = one.until
-    return " and ".join(conditions), values
-
-
-def _places(cursor: Any, url: str) -> list[int]:
-    """The places that lead to `url`."""
-    with cursor.connection.cursor() as own:
-        own.execute("select place_key from intermediate.int_places where url = %s", (url,))
-        return [place_key for (place_key,) in own.fetchall()]
 
 
 @dataclass(frozen=True)
