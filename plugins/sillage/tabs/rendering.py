@@ -50,6 +50,7 @@ def templates() -> Environment:
     )
     environment.filters["json"] = _json
     environment.filters["exact"] = _exact
+    environment.filters["without_campaign"] = without_campaign
     environment.globals.update(
         rows_of=figures.rows_of,
         counts_messages=figures.counts_messages,
@@ -112,6 +113,14 @@ def changed(request: Request, root: str, query: Mapping[str, Any]) -> str:
     """The current page with some of its query replaced: None takes a name out."""
     kept: dict[str, Any] = {name: request.query_params.getlist(name) for name in request.query_params}
     return address(root, request.url.path.removeprefix(root), {**kept, **query})
+
+
+def without_campaign(url: str | None) -> str:
+    """An address as people read it: without the parameters that only name the campaign (`utm_...`)."""
+    address, question, query = (url or "").partition("?")
+    query, hash_sign, fragment = query.partition("#")
+    kept = [pair for pair in query.split("&") if pair and not pair.lower().startswith("utm_")]
+    return address + (question + "&".join(kept) if kept else "") + hash_sign + fragment
 
 
 def _without_turns(value: object) -> object:

@@ -81,6 +81,19 @@ def test_every_reason_to_reject_a_record_is_told_in_words() -> None:
     assert {f"rejection.{reason}" for reason in reasons} <= set(language.words("en"))
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://a.example/b?utm_source=x&id=7&UTM_medium=y#c", "https://a.example/b?id=7#c"),
+        ("https://a.example/b?utm_source=x", "https://a.example/b"),
+        ("https://a.example/?q=utm_x", "https://a.example/?q=utm_x"),
+        (None, ""),
+    ],
+)
+def test_an_address_is_shown_without_what_only_names_the_campaign(url: str | None, expected: str) -> None:
+    assert rendering.without_campaign(url) == expected
+
+
 def test_a_translation_keeps_the_places_of_its_values() -> None:
     for words in (language.words("fr"),):
         for english, text in words.items():

@@ -18,6 +18,8 @@ router = APIRouter()
 
 # More lines than this in one chart cannot be told apart.
 DRAWN = 8
+# The columns of the sum's domains.
+DOMAINS_SORTED_BY = ("recipient_domain", "targeted_count", "delivered_rate", "open_rate", "click_rate")
 
 
 @router.get("/deliveries")
@@ -92,6 +94,8 @@ def cumulated(request: Request) -> Response:
     asked = list(dict.fromkeys(state.identifiers(request)))
     is_people = state.is_people(request)
     kind = state.choice(request, "kind", ("open", "click"), "open")
+    sort = state.choice(request, "sort", DOMAINS_SORTED_BY, "targeted_count")
+    is_descending = state.choice(request, "order", ("asc", "desc"), "desc") == "desc"
     with request.app.state.reader.snapshot() as cursor:
         chosen = _chosen(cursor, asked)
         found = [row.delivery_id for row in chosen]
@@ -99,13 +103,14 @@ def cumulated(request: Request) -> Response:
         curves = curves_of(cursor, request, chosen, is_people)
         apart = _apart(cursor, chosen, curves.over, kind, is_people) if curves and len(chosen) > 1 else None
         values: dict[str, Any] = {
-            "domains": activity.domains(cursor, found, is_people, limit=15),
+            "domains": activity.domains(cursor, found, is_people, sort, is_descending, limit=15),
             "devices": activity.breakdown(cursor, found, "open", "device_type", is_people),
             "week": activity.week(cursor, found, "open", is_people, zones.of(request)),
         }
     return page(
         request, "cumulated.html", section="/deliveries", chosen=chosen, asked_count=len(asked), most_added=MOST_ADDED, total=total,
-        is_people=is_people, curves=curves, apart=apart, kind=kind, certain=comparison.CERTAIN, drawn=DRAWN,
+        is_people=is_people, curves=curves, apart=apart, kind=kind, sort=sort, is_descending=is_descending,
+        certain=comparison.CERTAIN, drawn=DRAWN,
         compared=comparison.side_by_side(chosen, is_people),
         rates=figures.rates(total, None, is_people), counts=figures.counts(total, is_people), funnel=figures.funnel(total, is_people),
         value_of=figures.value_of, **values,
