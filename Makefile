@@ -8,7 +8,7 @@ DBT := DBT_PROFILES_DIR=dbt_project DBT_PROJECT_DIR=dbt_project DBT_SEND_ANONYMO
 # What a shell holds for other Pythons.
 unexport PYTHONHOME PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS
 
-.PHONY: help up down status logs psql run try test-tracking airflow demo-data test bench lint screenshots format pins
+.PHONY: help up down status logs backup restore psql run try test-tracking airflow demo-data test bench lint screenshots format pins
 # The commands share one home and one virtual environment.
 .NOTPARALLEL:
 
@@ -26,6 +26,14 @@ status: ## which part runs, and which hour was published last; fails where a par
 
 logs: .venv/.runtime ## the logs of Airflow's components (follows them on a terminal)
 	@$(SILLAGE) logs $(if $(shell test -t 1 && echo yes),--follow)
+
+backup: .venv/.runtime ## warehouse, Airflow's metadata and the list of erasures into a new folder: make backup DIR=/backups (SECRETS=1: passwords and keys too)
+	@test -n "$(DIR)" || { echo "Say where to: make backup DIR=/backups"; exit 2; }
+	@$(SILLAGE) backup "$(DIR)" $(if $(filter-out 0,$(SECRETS)),--secrets)
+
+restore: .venv/.runtime ## a backup into an empty installation: make restore DIR=/backups/sillage-... (ERASURES=list or newer backup)
+	@test -n "$(DIR)" || { echo "Say which backup: make restore DIR=/backups/sillage-20260101T000000Z"; exit 2; }
+	@$(SILLAGE) restore "$(DIR)" $(if $(ERASURES),--erasures "$(ERASURES)")
 
 psql: .venv/.runtime ## SQL on the warehouse, also from standard input
 	@$(SILLAGE) psql

@@ -15,21 +15,33 @@ from . import __version__, alerts, imports, installation
 from . import settings as settings_module
 from .airflow_settings import UnusableConnectionError
 from .arguments import ARGUMENTS
+from .backup import BackupError
 from .collector import configuration as collector_configuration
 from .health import Level, Report, prometheus
 from .links import command as links_command
 from .links.messages import LinkError
 from .proof import command as proof
 from .proof.steps import ProofError
-from .quickstart import demonstration, environment, preparation, processes, runs, state, statistics, supervisor, trial
+from .quickstart import (
+    backups,
+    demonstration,
+    environment,
+    preparation,
+    processes,
+    runs,
+    state,
+    statistics,
+    supervisor,
+    trial,
+)
 from .quickstart.airflow_api import ApiError, NoAnswerError
-from .quickstart.credentials import UI_USER
 from .quickstart.embedded_postgres import ServerError, binaries, is_port_free
 from .quickstart.home import PRIVATE_UMASK, HomeError, only_one, was_started
 from .quickstart.terminal import complain, say, shown
 from .settings import SettingError, Settings
 from .transform import ModelError
-from .warehouse.connection import WarehouseError, dbt_environment
+from .upkeep.erasure_list import ErasureListError
+from .warehouse.connection import WarehouseError, dbt_environment, libpq_environment
 from .window import Window, WindowError
 
 EXPECTED = (
@@ -50,6 +62,8 @@ EXPECTED = (
     imports.ImportFailure,
     LinkError,
     ProofError,
+    BackupError,
+    ErasureListError,
 )
 INTERRUPTED = 130
 NOTHING_STARTED = "Nothing was ever started here: `make up` starts everything."
@@ -68,8 +82,8 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         chosen = settings_module.load()
-        # `init` works for an Airflow that is there, whose environment it needs as it is; so does a probe of one.
-        if arguments.action is not init and (arguments.action is not health or was_started(chosen)):
+        # `init` works for an Airflow that is there, whose environment it needs as it is; so do a probe and a backup of one.
+        if arguments.action is not init and (arguments.action not in (health, backup, restore) or was_started(chosen)):
             _make_surroundings_ours(chosen)
         return int(arguments.action(chosen, arguments) or 0)
     except EXPECTED as error:
@@ -118,7 +132,7 @@ def up(chosen: Settings, _: argparse.Namespace) -> int:
             runs.switch_on(api)
         print()
         print(statistics.table(house.warehouse_url))
-        print(_farewell(house, demo))
+        print(demonstration.farewell(house, demo, collector_configuration.load().port))
     return 0
 
 
@@ -180,6 +194,23 @@ def _told(report: Report) -> list[str]:
     return [shown(f"{one.level.name:9} {one.cause}: {one.sentence} {one.advice}", keep="") for one in report.findings]
 
 
+def backup(chosen: Settings, arguments: argparse.Namespace) -> int:
+    """Write warehouse, Airflow's metadata and the list of erasures into a new folder, while hours are published."""
+    made = backups.make(chosen, arguments.folder.absolute(), say, with_secrets=arguments.secrets)
+    say(f"The backup is {made}. `sillage restore {made}` brings it back into an empty installation (docs/backup.md).")
+    return 0
+
+
+def restore(chosen: Settings, arguments: argparse.Namespace) -> int:
+    """Bring a backup back into an empty installation, and repeat the erasures made after it."""
+    lists = [path.absolute() for path in arguments.erasures]
+    backups.restore(chosen, arguments.backup.absolute(), lists, say)
+    say(
+        "Restored. `make up` goes on from there; hours published since the backup are to be run again (docs/backup.md)."
+    )
+    return 0
+
+
 def logs(chosen: Settings, arguments: argparse.Namespace) -> int:
     """The last lines of every component's log; follows them on a terminal."""
     files = [processes.log_of(chosen.home, name) for name in (processes.SUPERVISOR, *processes.PARTS)]
@@ -205,7 +236,7 @@ def psql(chosen: Settings, _: argparse.Namespace) -> int:
     # -X: a ~/.psqlrc changes nothing either.
     options = ["-X"] if sys.stdin.isatty() else ["-X", "-v", "ON_ERROR_STOP=1"]
     program = str(binaries() / "psql")
-    os.execve(program, [program, *options], {**os.environ, **preparation.libpq_environment(url)})  # noqa: S606
+    os.execve(program, [program, *options], {**os.environ, **libpq_environment(url)})  # noqa: S606
 
 
 def run(chosen: Settings, arguments: argparse.Namespace) -> int:
@@ -313,6 +344,8 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "down": down,
     "status": status,
     "health": health,
+    "backup": backup,
+    "restore": restore,
     "logs": logs,
     "psql": psql,
     "run": run,
@@ -345,29 +378,6 @@ def _check_ports(chosen: Settings) -> None:
             f"Port {chosen.port} is taken by another program: stop it, or choose another for the UI, as in"
             f" `SILLAGE_PORT={chosen.port + 1} make up`."
         )
-
-
-def _farewell(house: preparation.House, demo: demonstration.Demo | None) -> str:
-    secrets = house.credentials.folder
-    # Output that is no terminal is a log, and secrets never stand in logs.
-    password = house.credentials.ui_password if sys.stdout.isatty() else f"in {house.credentials.ui_passwords_file}"
-    start, end = (
-        (f"{hour:%Y-%m-%dT%H}" for hour in (demo.late.start, demo.late.end))
-        if demo
-        else ("2026-01-01T00", "2026-01-01T01")
-    )
-    reader = environment.reader_url(house.warehouse_url, "bi_reader", "PASSWORD")
-    return f"""
-Collector   http://127.0.0.1:{collector_configuration.load().port}   takes webhooks, clicks and opens (docs/collector.md)
-Airflow     http://127.0.0.1:{house.settings.port}   user {UI_USER}, password {password}
-BI tools    {reader}   password in {secrets / "bi_reader"}
-
-Try next:
-  the DAG      http://127.0.0.1:{house.settings.port}/dags/tracking
-  make psql    then: select * from marts.delivery_statistics;
-  make run START={start} END={end}    a window (again): what is published already stays as it is
-  SILLAGE_LANDING=/your/events SILLAGE_HOME=/your/state make up    your own events (README: "Bring your own events")
-  make down    stops everything; `make up` goes on"""
 
 
 if __name__ == "__main__":

@@ -39,6 +39,20 @@ def _health(command: argparse.ArgumentParser) -> None:
     command.add_argument("--alert", action="store_true", help="send what is news to SILLAGE_ALERT_...")
 
 
+def _backup(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", type=Path, help="where a new folder of the backup is made")
+    command.add_argument("--secrets", action="store_true", help="also the passwords and keys of SILLAGE_HOME")
+
+
+def _restore(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "backup", type=Path, nargs="?", help="the folder that `sillage backup` made (without it: erasures only)"
+    )
+    command.add_argument(
+        "--erasures", type=Path, action="append", default=[], help="a further list of erasures, or a newer backup"
+    )
+
+
 def _logs(command: argparse.ArgumentParser) -> None:
     command.add_argument("--follow", action="store_true")
 
@@ -63,6 +77,8 @@ ARGUMENTS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "try": _try,
     "import": _import,
     "health": _health,
+    "backup": _backup,
+    "restore": _restore,
     "logs": _logs,
     "init": _init,
     "collector": _collector,

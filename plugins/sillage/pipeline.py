@@ -291,8 +291,9 @@ def pack() -> None:
 
 
 def erase(recipient_id: str | None, email: str | None) -> None:
-    """Erase the personal data of one recipient, named by id or by address."""
-    erasure.erase(warehouse_url(), recipient_id=recipient_id or None, email=email or None)
+    """Erase the personal data of one recipient, named by id or by address; noted in the list of erasures (SILLAGE_ERASURES)."""
+    listed = settings.load().erasures
+    erasure.erase(warehouse_url(), recipient_id=recipient_id or None, email=email or None, listed=listed)
 
 
 def warehouse_url() -> str:

@@ -88,6 +88,13 @@ def warehouse_url(server: Server, reader_passwords: dict[str, str]) -> Iterator[
         yield url
 
 
+@pytest.fixture
+def other_warehouse(server: Server, reader_passwords: dict[str, str]) -> Iterator[str]:
+    """Another new warehouse beside warehouse_url."""
+    with new_warehouse(server, reader_passwords) as url:
+        yield url
+
+
 @pytest.fixture(scope="class")
 def two_warehouses(server: Server, reader_passwords: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Two new warehouses for the tests of a class."""

@@ -30,6 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "quality": {"runs", "warehouse", "settings", "window", "privacy"},
     "upkeep": {"runs", "privacy"},
     "pipeline": {"landing", "transform", "quality", "upkeep", "runs", "warehouse", "settings", "window", "privacy"},
+    "backup": {"transform", "upkeep", "runs", "warehouse"},
     "health": {"warehouse", "window", "privacy"},
     "alerts": {"health", "settings", "privacy"},
     "airflow_preload": set(),
@@ -44,6 +45,8 @@ ARROWS: dict[str, set[str]] = {
     "imports": set(),
     "quickstart": {
         "alerts",
+        "backup",
+        "upkeep",
         "pipeline",
         "health",
         "landing",
@@ -59,6 +62,8 @@ ARROWS: dict[str, set[str]] = {
     "arguments": {"imports", "links", "proof"},
     "__main__": {
         "arguments",
+        "backup",
+        "upkeep",
         "alerts",
         "collector",
         "links",
@@ -83,6 +88,7 @@ CONNECTED = {
     "transform",
     "quality",
     "upkeep",
+    "backup",
     "tabs",
     "quickstart",
     "pipeline",

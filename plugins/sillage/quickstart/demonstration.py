@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 from ..settings import Settings
 from ..window import HOUR, Window, label
-from . import runs, supervisor
+from . import environment, runs, supervisor
 from .airflow_api import AirflowApi, ApiError, NoAnswerError
+from .credentials import UI_USER
 from .preparation import House, PreparationError, Say
 from .processes import log_of
 from .runs import DAG
@@ -180,3 +181,27 @@ def _runs_of(api: AirflowApi, window: Window) -> list[dict[str, Any]]:
 
 def _clear(api: AirflowApi, run_id: str) -> None:
     api.call("POST", f"/dags/{DAG}/dagRuns/{quote(run_id, safe='')}/clear", {"dry_run": False, "only_failed": False})
+
+
+def farewell(house: House, demo: Demo | None, collector_port: int) -> str:
+    """What is told when everything runs: addresses, where the passwords are, and what to try next."""
+    secrets = house.credentials.folder
+    # Output that is no terminal is a log, and secrets never stand in logs.
+    password = house.credentials.ui_password if sys.stdout.isatty() else f"in {house.credentials.ui_passwords_file}"
+    start, end = (
+        (f"{hour:%Y-%m-%dT%H}" for hour in (demo.late.start, demo.late.end))
+        if demo
+        else ("2026-01-01T00", "2026-01-01T01")
+    )
+    reader = environment.reader_url(house.warehouse_url, "bi_reader", "PASSWORD")
+    return f"""
+Collector   http://127.0.0.1:{collector_port}   takes webhooks, clicks and opens (docs/collector.md)
+Airflow     http://127.0.0.1:{house.settings.port}   user {UI_USER}, password {password}
+BI tools    {reader}   password in {secrets / "bi_reader"}
+
+Try next:
+  the DAG      http://127.0.0.1:{house.settings.port}/dags/tracking
+  make psql    then: select * from marts.delivery_statistics;
+  make run START={start} END={end}    a window (again): what is published already stays as it is
+  SILLAGE_LANDING=/your/events SILLAGE_HOME=/your/state make up    your own events (README: "Bring your own events")
+  make down    stops everything; `make up` goes on"""

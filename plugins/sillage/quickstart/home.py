@@ -24,6 +24,7 @@ OURS = frozenset(
         "dbt",
         "demo.json",
         "demo.new",
+        "erasures.jsonl",
         "landing",
         "lock",
         "logs",

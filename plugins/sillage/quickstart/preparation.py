@@ -54,26 +54,23 @@ def embedded_server(settings: Settings) -> Server | None:
     return Server(folder, _database_port(folder), load(settings.home).database_admin)
 
 
-def libpq_environment(url: str) -> dict[str, str]:
-    """The environment variables by which psql reaches `url`, so that its password is no argument."""
-    parts = urlsplit(url)
-    return {
-        "PGHOST": parts.hostname or "127.0.0.1",
-        "PGPORT": str(parts.port or 5432),
-        "PGUSER": unquote(parts.username or ""),
-        "PGPASSWORD": unquote(parts.password or ""),
-        "PGDATABASE": unquote(parts.path.lstrip("/")),
-        "PGTZ": "UTC",
-        # Libpq calls the options of TLS in the environment as in a URL, but for the prefix.
-        **{f"PG{name.upper()}": value for name, value in warehouse.tls_options(url).items()},
-    }
-
-
 def prepare(settings: Settings, say: Say, *, metadata: str = "airflow", has_own_landing: bool = False) -> House:
     """Make everything ready and give it; `metadata` names the Airflow metadata database to use.
 
     Raises PreparationError, ServerError or WarehouseError with a sentence that says what to do.
     """
+    house = open_databases(settings, say, metadata=metadata, has_own_landing=has_own_landing)
+    # As the tasks have them: in this process dbt would put its log into the checkout.
+    os.environ.update({name: value for name, value in house.environment.items() if name.startswith("DBT_")})
+    if applied := transform.upgrade(house.warehouse_url, say):
+        say(f"Warehouse migrated: {', '.join(applied)}.")
+    _parse_dbt_project(house, say)
+    _migrate_airflow(house, say)
+    return house
+
+
+def open_databases(settings: Settings, say: Say, *, metadata: str = "airflow", has_own_landing: bool = False) -> House:
+    """The first half of `prepare`: the home, the roles and the databases, with nothing changed in those that are there."""
     if remark := make_home(settings):
         say(remark)
     if has_own_landing:
@@ -83,8 +80,8 @@ def prepare(settings: Settings, say: Say, *, metadata: str = "airflow", has_own_
     if server:
         warehouse_url, metadata_url = _open_embedded(server, credentials, metadata, say)
     else:
-        warehouse_url, metadata_url = _open_external(settings.warehouse_url, credentials, metadata)
-    house = House(
+        warehouse_url, metadata_url = _open_external(settings, credentials, metadata)
+    return House(
         settings,
         credentials,
         warehouse_url,
@@ -92,13 +89,16 @@ def prepare(settings: Settings, say: Say, *, metadata: str = "airflow", has_own_
         environment.build(settings, credentials, warehouse_url, metadata_url),
         has_own_landing,
     )
-    # As the tasks have them: in this process dbt would put its log into the checkout.
-    os.environ.update({name: value for name, value in house.environment.items() if name.startswith("DBT_")})
-    if applied := transform.upgrade(warehouse_url, say):
-        say(f"Warehouse migrated: {', '.join(applied)}.")
-    _parse_dbt_project(house, say)
-    _migrate_airflow(house, say)
-    return house
+
+
+def metadata_url(settings: Settings, name: str = "airflow") -> str:
+    """The URL of the metadata database `name` of a home that was started, as Airflow reads it; nothing is made."""
+    server = embedded_server(settings)
+    if server:
+        return _for_airflow(server.url(name, "airflow", load(settings.home).metadata_owner))
+    given = os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+    parts = urlsplit(settings.warehouse_url)
+    return given or _for_airflow(parts._replace(path=f"/{_beside(parts.path, name)}").geturl())
 
 
 def run_quietly(command: list[str], house: House, log: str, problem: str) -> None:
@@ -165,22 +165,25 @@ def _open_embedded(server: Server, credentials: Credentials, metadata: str, say:
     )
 
 
-def _open_external(url: str, credentials: Credentials, metadata: str) -> tuple[str, str]:
+def _open_external(settings: Settings, credentials: Credentials, metadata: str) -> tuple[str, str]:
     """Airflow's metadata goes beside the given database, under a name that no other Airflow can have chosen."""
+    url = settings.warehouse_url
     warehouse.assert_not_newer(url)
     roles.bootstrap_roles(url, credentials.readers, unquote(urlsplit(url).path.lstrip("/")))
-    given = os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
-    if given:
-        return url, given
-    parts = urlsplit(url)
-    name = f"{parts.path.lstrip('/')}_{metadata}"
-    try:
-        database.ensure_database(url, name, unquote(parts.username or ""))
-    except warehouse.WarehouseError as error:
-        raise PreparationError(
-            f"{error} It is for Airflow's metadata; AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names one that exists."
-        ) from error
-    return url, _for_airflow(parts._replace(path=f"/{name}").geturl())
+    if not os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
+        parts = urlsplit(url)
+        try:
+            database.ensure_database(url, _beside(parts.path, metadata), unquote(parts.username or ""))
+        except warehouse.WarehouseError as error:
+            raise PreparationError(
+                f"{error} It is for Airflow's metadata; AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names one that exists."
+            ) from error
+    return url, metadata_url(settings, metadata)
+
+
+def _beside(path: str, metadata: str) -> str:
+    """The name of the metadata database beside the warehouse of a URL's `path`."""
+    return f"{path.lstrip('/')}_{metadata}"
 
 
 def _for_airflow(url: str) -> str:

@@ -1,7 +1,7 @@
 """dbt on the warehouse: one build prepares a run's changes, one transaction publishes them."""
 
 from . import capacity
-from .building import BUILD_STAGE, build, is_built, told
+from .building import BUILD_STAGE, build, is_built, make_readable, told
 from .conversion import convert_event_store, upgrade
 from .dbt import ManifestError, ModelError, invoke, last_ones, listed, parse, target_path, with_upstream
 from .publishing import PublishError, figures_of, publish
@@ -19,6 +19,7 @@ __all__ = [
     "is_built",
     "last_ones",
     "listed",
+    "make_readable",
     "parse",
     "publish",
     "target_path",

@@ -20,6 +20,8 @@ from .dbt import FAILED_STATES, Lines, ModelError, invoke, target_path
 log = logging.getLogger(__name__)
 
 BUILD_STAGE = "build"
+# The view that shows a run's records with their identities (upkeep/erased_records.py asks it).
+READING = "int_records__read"
 
 
 def build(url: str, run_id: str) -> int:
@@ -54,6 +56,17 @@ def build(url: str, run_id: str) -> int:
     if not result.success:
         raise _failure(result)
     return len(done)
+
+
+def make_readable(url: str) -> None:
+    """Make the views by which a run reads records, on a warehouse that no run has read yet: an erasure needs them.
+
+    Raises ModelError, or WarehouseError where the connection broke (worth another try).
+    """
+    command = ["run", "--select", f"+{READING}", "--no-write-json", "--target-path", str(target_path())]
+    result = invoke(url, command, Lines())
+    if not result.success:
+        raise _failure(result)
 
 
 def is_built(url: str, run_id: str) -> bool:

@@ -10,14 +10,17 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from .. import privacy
 from ..runs import turn
-from . import erased_records
+from . import erased_records, erasure_list
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +30,10 @@ SHORT_KEY = "('x' || replace(left(key::text, 18), '-', ''))::bit(64)::bigint"
 
 class ErasureError(ValueError):
     """Nobody was erased: the message says why and what to write instead."""
+
+
+class NobodyError(ErasureError):
+    """The warehouse knows nobody of that name."""
 
 
 @dataclass
@@ -47,27 +54,71 @@ class Erased:
         )
 
 
-def erase(url: str, *, recipient_id: str | None = None, email: str | None = None) -> Erased:
-    """Erase one recipient, named by id or by address, in one transaction while no run writes; noted in ops.erasure.
+def erase(url: str, *, recipient_id: str | None = None, email: str | None = None, listed: Path | None = None) -> Erased:
+    """Erase one recipient, named by id or by address, in one transaction while no run writes; noted in ops.erasure, and in
+    the list of erasures at `listed`.
 
     Done again it takes out what has arrived since, or was landed again. Raises ErasureError if the warehouse knows nobody
-    of that name or no run has read its records yet, WarehouseError where a run writes for too long.
+    of that name or no run has read its records yet, ErasureListError if the list cannot be written, WarehouseError where a run
+    writes for too long.
     """
     if bool(recipient_id) == bool(email):
         raise ErasureError("Name the recipient to erase by recipient_id or by email, one of the two.")
-    done = turn.hold_free(url, lambda cursor: _erase(cursor, recipient_id, email))
+
+    def work(cursor: Cursor) -> Erased:
+        given = sorted(privacy.spellings(email)) if email else []
+        done, entry = _erase(cursor, [recipient_id] if recipient_id else [], given, [])
+        if listed is not None:
+            erasure_list.append(listed, entry)
+        return done
+
+    done = turn.hold_free(url, work)
     log.info("%s", done)
     return done
 
 
-def _erase(cursor: Cursor, recipient_id: str | None, email: str | None) -> Erased:
+def outstanding(cursor: Cursor, entries: Sequence[erasure_list.Entry]) -> list[erasure_list.Entry]:
+    """Those of `entries` that the warehouse knows nothing of: made after it was backed up."""
+    known = {entry.erased_at for entry in noted(cursor)}
+    return [entry for entry in entries if entry.erased_at not in known]
+
+
+def noted(cursor: Cursor) -> list[erasure_list.Entry]:
+    """The erasures that ops.erasure notes, the oldest first; their digests stand in ops.erased_text, for all together."""
+    cursor.execute("select erased_at, recipient_ids from ops.erasure order by erasure_id")
+    return [erasure_list.Entry(at, tuple(names)) for at, names in cursor.fetchall()]
+
+
+def repeat(url: str, entry: erasure_list.Entry) -> Erased:
+    """Erase again in a restored warehouse whom `entry` names, and note it under its own time.
+
+    Who is not known there is noted too, with the digests: whatever still arrives of them is read without them. Raises as `erase`.
+    """
+
+    def work(cursor: Cursor) -> Erased:
+        try:
+            done, _ = _erase(cursor, list(entry.recipient_ids), [], entry.address_keys, entry.erased_at)
+        except NobodyError:
+            done = Erased(list(entry.recipient_ids))
+            _note(cursor, done, entry.erased_at)
+        _keep_out(cursor, [*entry.address_keys, *entry.requester_keys])
+        return done
+
+    return turn.hold_free(url, work)
+
+
+def _erase(
+    cursor: Cursor, names: list[str], given: list[str], keys: Sequence[str], erased_at: datetime | None = None
+) -> tuple[Erased, erasure_list.Entry]:
+    """Erase the recipients named by id (`names`), by address (`given`) or by its digest (`keys`); noted as of `erased_at` or now."""
     if not erased_records.is_readable(cursor):
         raise ErasureError(
             "Nobody was erased: what the last run made to read the records with is not there (it failed before, or was an older"
             " version's). Let the workflow run once to its end, then erase."
         )
-    person = _find(cursor, recipient_id, email)
-    done = Erased(person.recipients)
+    person = _find(cursor, names, given, keys)
+    # Also an id that brought nothing yet: what comes under it later is an erased recipient's.
+    done = Erased(sorted({*person.recipients, *names}))
     done.raw_records = erased_records.rewrite(cursor, person)
     done.rejected_records = erased_records.blank_rejected(cursor, person)
     done.events = _rewrite_events(cursor, person)
@@ -76,30 +127,39 @@ def _erase(cursor: Cursor, recipient_id: str | None, email: str | None) -> Erase
     cursor.execute("select relname from pg_class where relnamespace = 'work'::regnamespace and relkind = 'r'")
     for (table,) in cursor.fetchall():
         cursor.execute(sql.SQL("truncate {}").format(sql.Identifier("work", table)))
+    at = _note(cursor, done, erased_at)
+    return done, erasure_list.Entry(
+        at, tuple(done.recipients), tuple(sorted(person.keys)), tuple(sorted(_requester_keys(person)))
+    )
+
+
+def _note(cursor: Cursor, done: Erased, erased_at: datetime | None) -> datetime:
     counts = {name: value for name, value in asdict(done).items() if isinstance(value, int)}
     cursor.execute(
-        "insert into ops.erasure (recipient_ids, counts) values (%s, %s)", (person.recipients, json.dumps(counts))
+        "insert into ops.erasure (recipient_ids, counts, erased_at) values (%s, %s, coalesce(%s, now())) returning erased_at",
+        (done.recipients, json.dumps(counts), erased_at),
     )
-    return done
+    at: datetime
+    ((at,),) = cursor.fetchall()
+    return at
 
 
-def _find(cursor: Cursor, recipient_id: str | None, email: str | None) -> erased_records.Person:
+def _find(cursor: Cursor, names: list[str], given: list[str], digests: Sequence[str]) -> erased_records.Person:
     """The recipients meant, and all that the warehouse knows of them."""
-    given = sorted(privacy.spellings(email)) if email else []
-    keys = {erased_records.digest(address) for address in given}
+    keys = {*digests, *(erased_records.digest(address) for address in given)}
     cursor.execute(
-        "select recipient_id from intermediate.int_recipients where recipient_id = %(id)s or email = any(%(given)s)"
+        "select recipient_id from intermediate.int_recipients where recipient_id = any(%(ids)s) or email = any(%(given)s)"
         " or event_email = any(%(given)s)"
         " union select recipient_id from intermediate.int_catalog__current where entry_type = 'recipient'"
         "  and email_key = any(%(keys)s::uuid[])"
         " union select recipient_id from intermediate.int_event_store where not is_recipient_named and address_key = any("
         f"  select {SHORT_KEY} from unnest(%(keys)s::uuid[]) as key)"
         " order by 1",
-        {"id": recipient_id, "given": given, "keys": list(keys)},
+        {"ids": names, "given": given, "keys": list(keys)},
     )
     recipients = [name for (name,) in cursor.fetchall()]
     if not recipients:
-        raise ErasureError(
+        raise NobodyError(
             "Nobody was erased: the warehouse knows no such recipient. Write a recipient_id of marts.recipients."
         )
     cursor.execute(
@@ -148,11 +208,19 @@ def _networks(cursor: Cursor, ips: list[str]) -> dict[str, str | None]:
     return dict(cursor.fetchall())
 
 
-def _rewrite_events(cursor: Cursor, person: erased_records.Person) -> int:
+def _requester_keys(person: erased_records.Person) -> list[str]:
+    return [erased_records.digest(name) for name in person.requesters]
+
+
+def _keep_out(cursor: Cursor, keys: Sequence[str]) -> None:
+    """Let what still arrives under the addresses or requester ids of these digests be read without them."""
     cursor.execute(
-        "insert into ops.erased_text (text_key) select unnest(%s::uuid[]) on conflict do nothing",
-        ([*person.keys, *(erased_records.digest(name) for name in person.requesters)],),
+        "insert into ops.erased_text (text_key) select unnest(%s::uuid[]) on conflict do nothing", (list(keys),)
     )
+
+
+def _rewrite_events(cursor: Cursor, person: erased_records.Person) -> int:
+    _keep_out(cursor, [*person.keys, *_requester_keys(person)])
     cursor.execute(
         "update intermediate.int_event_store set ip = %s::jsonb ->> ip where recipient_id = any(%s)",
         (json.dumps(person.networks), person.recipients),

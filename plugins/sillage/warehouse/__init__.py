@@ -1,6 +1,15 @@
 """The warehouse (Postgres): connections, migrations, and the roles of those who read it."""
 
-from .connection import WarehouseError, connect, dbt_environment, is_passing, patiently, tls_options, transaction
+from .connection import (
+    WarehouseError,
+    connect,
+    dbt_environment,
+    is_passing,
+    libpq_environment,
+    patiently,
+    tls_options,
+    transaction,
+)
 from .migration import assert_not_newer, migrate
 
 __all__ = [
@@ -9,6 +18,7 @@ __all__ = [
     "connect",
     "dbt_environment",
     "is_passing",
+    "libpq_environment",
     "migrate",
     "patiently",
     "tls_options",

@@ -131,6 +131,21 @@ def dbt_environment(url: str) -> dict[str, str]:
     }
 
 
+def libpq_environment(url: str) -> dict[str, str]:
+    """The environment variables by which psql, pg_dump and pg_restore reach `url`, so that its password is no argument."""
+    parts = urlsplit(url)
+    return {
+        "PGHOST": parts.hostname or "127.0.0.1",
+        "PGPORT": str(parts.port or 5432),
+        "PGUSER": unquote(parts.username or ""),
+        "PGPASSWORD": unquote(parts.password or ""),
+        "PGDATABASE": unquote(parts.path.lstrip("/")),
+        "PGTZ": "UTC",
+        # Libpq calls the options of TLS in the environment as in a URL, but for the prefix.
+        **{f"PG{name.upper()}": value for name, value in tls_options(url).items()},
+    }
+
+
 def is_passing(message: str) -> bool:
     """Whether an error's text tells of trouble that another try may not meet: a connection that broke, a full disk."""
     return bool(_PASSING_TROUBLE.search(message))

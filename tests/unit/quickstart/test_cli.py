@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sillage.quickstart import airflow_api, environment, home, preparation
+from sillage import warehouse
+from sillage.quickstart import airflow_api, environment, home
 from sillage.quickstart.airflow_api import AirflowApi, ApiError, NoAnswerError
 from sillage.quickstart.credentials import load
 from sillage.quickstart.supervisor import LONGEST_WAIT_SECONDS, STEADY_SECONDS, TRIES, Watched
@@ -110,7 +111,7 @@ def test_tasks_reach_the_api_of_this_machine_past_any_proxy(chosen: Settings, mo
 
 
 def test_what_a_url_asks_of_tls_reaches_psql() -> None:
-    told = preparation.libpq_environment("postgresql://me:x@db.example/sillage?sslmode=verify-full&sslrootcert=/ca.pem")
+    told = warehouse.libpq_environment("postgresql://me:x@db.example/sillage?sslmode=verify-full&sslrootcert=/ca.pem")
     assert (told["PGSSLMODE"], told["PGSSLROOTCERT"]) == ("verify-full", "/ca.pem")
     assert told["PGTZ"] == "UTC"
 
