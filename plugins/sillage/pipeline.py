@@ -102,8 +102,9 @@ def window_of(context: Mapping[str, Any]) -> Window:
 def begin(run_id: str, window: Window, recompute: str | None = None) -> None:
     """Note that `run_id`, the holder of the turn, begins to work on `window` and recomputes a delivery, `all` or none.
 
-    Raises RecomputeError if that delivery cannot be recomputed.
+    Raises RecomputeError if that delivery cannot be recomputed, WarehouseError if a newer Sillage has migrated the warehouse.
     """
+    warehouse.assert_not_newer(warehouse_url())
     with _entry() as cursor:
         turn.assert_held(cursor, run_id)
         retention.assert_recomputable(cursor, recompute)
@@ -149,8 +150,8 @@ def check(run_id: str, boundary: str) -> None:
     """Check what the run brought at `boundary` (raw or marts); a critical rule that fails stops the run."""
     stage = f"check {boundary}"
     with _recorded(run_id, stage) as outcome:
-        if boundary == "marts":
-            _build_again_after_crash(run_id)
+        if boundary == "marts" and not transform.is_built(warehouse_url(), run_id):
+            _build_again(run_id)
         report = _sparing_late_hours(
             run_id,
             stage,
@@ -190,13 +191,13 @@ def _sparing_late_hours(
     return late_hours.spare(warehouse_url(), run_id, stage, work, prepare, (*PASSING, turn.NotTheWriterError))
 
 
-def _build_again_after_crash(run_id: str) -> None:
-    """The same changes come out of the same hours, so those that a crash of the server took need no second check."""
-    if not transform.is_built(warehouse_url(), run_id):
-        log.warning(
-            "The prepared changes of this run are gone (the database server has crashed since): building again."
-        )
-        _build(run_id)
+def _build_again(run_id: str) -> None:
+    """Build what is not there any more, or was built by another version."""
+    log.warning(
+        "The prepared changes of this run are gone (the database server has crashed since), or another version prepared them:"
+        " building again."
+    )
+    _build(run_id)
 
 
 def tell(run_id: str, names: Sequence[str]) -> bool:
@@ -243,7 +244,9 @@ def publish(run_id: str) -> dict[str, int]:
 
 
 def _publish(run_id: str) -> dict[str, int]:
-    _build_again_after_crash(run_id)
+    if not transform.is_built(warehouse_url(), run_id):
+        _build_again(run_id)
+        quality.check(warehouse_url(), run_id, "marts")
     return _sparing_late_hours(
         run_id,
         "publish",
@@ -321,6 +324,8 @@ def _recorded(run_id: str, stage: str, *, needs_turn: bool = True) -> Iterator[_
     with _entry() as cursor:
         if needs_turn:
             turn.assert_held(cursor, run_id)
+        if needs_turn and stage != "land":
+            counting_rules.assert_in_force(cursor, run_id)
         journal.write(cursor, run_id, stage, "started", f"Started {stage}.")
     outcome = _Outcome(f"Finished {stage}.")
     try:
@@ -352,7 +357,7 @@ def _advice(error: Exception) -> str:
             "What next: Airflow tries again by itself. If its last try fails too, see that the warehouse and the landing"
             " zone answer (`make status`), then clear this run."
         )
-    if isinstance(error, turn.NotTheWriterError):
+    if isinstance(error, (turn.NotTheWriterError, counting_rules.OtherRulesError)):
         return "What next: clear the whole run, not this task alone; it then waits for its turn."
     return (
         "What next: nothing of this run was published. Repair what is named above, then clear the whole run;"

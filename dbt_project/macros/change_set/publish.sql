@@ -2,9 +2,10 @@
   Apply the change sets of all models, and with them the run's row in marts.workflow_windows, in one transaction: a reader
   sees the marts before the run or after it. The same transaction gives the writer's turn back, so that the next run begins while
   this one's tasks still tell what was done. Repeating it changes nothing.
-  `dbt run-operation publish --args '{run_id: ...}'`; refuses when a change set is another run's.
+  `dbt run-operation publish --args '{run_id: ..., version: ...}'`; refuses when a change set is another run's or another version's
+  (sillage/transform/version.py).
 #}
-{% macro publish(run_id) %}
+{% macro publish(run_id, version) %}
     {%- set run_id = run_id | replace("'", "''") -%}
     {%- set change_sets = graph.nodes.values() | selectattr('config.materialized', 'equalto', 'change_set') | list -%}
     {% do run_query("begin; set local lock_timeout = '60s'; " ~ hold_turn(run_id)) %}
@@ -14,7 +15,7 @@
         {{ log("Run " ~ run_id ~ " is published already.", info=true) }}
         {{ return('') }}
     {%- endif -%}
-    {% do assert_built_by(run_id, change_sets) %}
+    {% do assert_built_by(run_id, version, change_sets) %}
     {%- set statements, attachments = [], [] -%}
     {%- for node in change_sets -%}
         {%- set target = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
@@ -64,13 +65,20 @@
     {{ return(pairs | join(' and ')) }}
 {% endmacro %}
 
-{% macro assert_built_by(run_id, change_sets) %}
+{% macro assert_built_by(run_id, version, change_sets) %}
     {# The change sets are unlogged: a server that crashes empties them all, and this mark with them (sillage/transform/building.py). #}
-    {%- set mark = run_query("select run_id from work.build").columns[0].values() -%}
-    {%- if run_id not in mark -%}
+    {%- set mark = run_query("select run_id, to_jsonb(build) ->> 'version' from work.build as build") -%}
+    {%- if run_id not in mark.columns[0].values() -%}
         {%- do exceptions.raise_compiler_error(
             "Nothing was published: the change sets of " ~ run_id ~ " are not there as they were built (a crash of the database"
             ~ " server empties them). Clear the whole run, so that they are built again."
+        ) -%}
+    {%- endif -%}
+    {%- if mark.columns[1].values()[0] != version -%}
+        {%- do exceptions.raise_compiler_error(
+            "Nothing was published: the change sets of " ~ run_id ~ " were built by version "
+            ~ (mark.columns[1].values()[0] or "of before there were versions") ~ ", and this is " ~ version
+            ~ ". Clear the whole run, so that they are built again."
         ) -%}
     {%- endif -%}
     {%- for node in change_sets -%}

@@ -53,6 +53,21 @@ class Outdated:
         )
 
 
+class OtherRulesError(RuntimeError):
+    """A run was begun under other rules than those in force: the message names both and says what to clear."""
+
+
+def assert_in_force(cursor: Any, run_id: str) -> None:
+    """Raise OtherRulesError where `run_id` has landed its hours under other rules: half a run would count by each."""
+    cursor.execute("select counting_rules from ops.run where run_id = %s", (run_id,))
+    for (rules,) in cursor.fetchall():
+        if rules not in (None, VERSION):
+            raise OtherRulesError(
+                f"Run {run_id} has landed its hours by the counting rules {rules}, and this version counts by {VERSION}: clear the"
+                " whole run, so that it lands them anew."
+            )
+
+
 def outdated(cursor: Any) -> Outdated | None:
     """What of the warehouse's figures older rules counted; None where nothing was, or all was recomputed since.
 

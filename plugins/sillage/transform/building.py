@@ -15,6 +15,7 @@ from psycopg2.extensions import cursor as Cursor
 from .. import warehouse
 from ..privacy import hide_addresses
 from ..runs import journal
+from . import version
 from .dbt import FAILED_STATES, Lines, ModelError, invoke, target_path
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def make_readable(url: str) -> None:
 
 
 def is_built(url: str, run_id: str) -> bool:
-    """Whether the change sets in schema work are those that the newest build made for `run_id`, and not emptied since.
+    """Whether the change sets in schema work are those that this version's newest build made for `run_id`, not emptied since.
 
     They are unlogged tables, for speed: a crash of the server empties them, and their mark with them.
     """
@@ -78,15 +79,17 @@ def is_built(url: str, run_id: str) -> bool:
         cursor.execute("select to_regclass('work.build') is not null")
         if cursor.fetchone() != (True,):
             return False
-        cursor.execute("select run_id from work.build")
-        return bool(cursor.fetchall() == [(run_id,)])
+        # As JSON, because the mark of a version before there were versions lacks the column.
+        cursor.execute("select run_id, to_jsonb(build) ->> 'version' from work.build as build")
+        return bool(cursor.fetchall() == [(run_id, version.of_this_code())])
 
 
 def _mark(url: str, run_id: str) -> None:
     with warehouse.connect(url) as connection, warehouse.transaction(connection) as cursor:
         cursor.execute("create unlogged table if not exists work.build (run_id text not null)")
+        cursor.execute("alter table work.build add column if not exists version text")
         cursor.execute("truncate work.build")
-        cursor.execute("insert into work.build (run_id) values (%s)", (run_id,))
+        cursor.execute("insert into work.build (run_id, version) values (%s, %s)", (run_id, version.of_this_code()))
 
 
 def told(url: str, run_id: str, names: Sequence[str]) -> dict[str, tuple[str, str, list[str]]]:

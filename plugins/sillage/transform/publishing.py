@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 from .. import warehouse
+from . import version
 from .dbt import invoke, target_path
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def publish(url: str, run_id: str) -> dict[str, int]:
     arguments = [
         "publish",
         "--args",
-        json.dumps({"run_id": run_id}),
+        json.dumps({"run_id": run_id, "version": version.of_this_code()}),
         "--no-write-json",
         "--target-path",
         str(target_path()),
