@@ -59,6 +59,7 @@ def prepare_databases() -> None:
     admin_url = settings.with_password(ADMIN_URL, SECRETS / "postgres_password")
     owners = {"sillage": secret("warehouse_password"), "airflow": secret("metadata_password")}
     roles.bootstrap_roles(admin_url, {**owners, **{role: secret(f"{role}_password") for role in roles.READERS}})
+    roles.ensure_replicator(admin_url, secret("replication_password"))
     for name, owner in DATABASES.items():
         ensure_database(admin_url, name, owner)
     with warehouse.connect(admin_url) as connection, warehouse.transaction(connection) as cursor:

@@ -41,6 +41,7 @@ class Settings:
     tabs_url: str = ""  # the warehouse as the read-only role tabs_reader
     currency: str = ""  # of the amounts in the Tracking tabs
     time_zone: str = "UTC"  # of the Tracking tabs, for who has not chosen another
+    replica_url: str = ""  # the copy of the warehouse that BI tools read, for the probe
     admin_url: str = ""  # an administrator's login, for `sillage init`
     alert_url: str = ""  # who is told of failures (alerts/channels.py)
     alert_slack: str = ""
@@ -109,6 +110,10 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         raw_days=whole_number("SILLAGE_RAW_DAYS", given.get("SILLAGE_RAW_DAYS"), 30, 3, 36500),
         tracking_days=whole_number("SILLAGE_TRACKING_DAYS", given.get("SILLAGE_TRACKING_DAYS"), 360, 3, 36500),
         rejected_days=whole_number("SILLAGE_REJECTED_DAYS", given.get("SILLAGE_REJECTED_DAYS"), 90, 1, 36500),
+        # The same login as the warehouse's: a replica has the same roles.
+        replica_url=_with_password(
+            given.get("SILLAGE_REPLICA_URL") or "", given.get("SILLAGE_WAREHOUSE_PASSWORD_FILE")
+        ),
         admin_url=given.get("SILLAGE_ADMIN_URL") or "",
         alert_url=given.get("SILLAGE_ALERT_URL") or "",
         alert_slack=given.get("SILLAGE_ALERT_SLACK") or "",

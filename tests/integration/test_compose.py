@@ -62,7 +62,16 @@ needs_compose = pytest.mark.skipif(not has_compose(), reason="the compose plugin
 
 
 def test_every_service_that_lasts_tells_whether_it_is_healthy() -> None:
-    assert set(LASTING) == {"postgres", "api-server", "scheduler", "dag-processor", "triggerer", "probe", "collector"}
+    assert set(LASTING) == {
+        "postgres",
+        "api-server",
+        "scheduler",
+        "dag-processor",
+        "triggerer",
+        "probe",
+        "collector",
+        "replica",
+    }
     assert [name for name, one in LASTING.items() if not one.get("healthcheck", {}).get("test")] == []
 
 
@@ -80,7 +89,7 @@ def test_nothing_starts_before_the_init_service_has_succeeded() -> None:
 
 def test_ports_are_published_on_the_loopback_only() -> None:
     ports = [str(port) for one in SERVICES.values() for port in one.get("ports", [])]
-    assert len(ports) == 3
+    assert len(ports) == 4
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
@@ -90,7 +99,7 @@ def test_no_service_is_privileged_or_keeps_rights_that_it_does_not_need() -> Non
         assert one["cap_drop"] == ["ALL"], name
         assert one["security_opt"] == ["no-new-privileges:true"], name
         assert "user" not in one, f"{name}: the image says who runs it, and that is not root"
-    assert [name for name, one in SERVICES.items() if one.get("cap_add")] == ["postgres"]
+    assert [name for name, one in SERVICES.items() if one.get("cap_add")] == ["postgres", "replica"]
 
 
 def test_the_landing_zone_can_be_written_by_the_collector_alone_and_is_never_made() -> None:
@@ -103,7 +112,7 @@ def test_the_landing_zone_can_be_written_by_the_collector_alone_and_is_never_mad
 
 
 def test_no_secret_has_a_default_or_stands_in_a_services_environment() -> None:
-    assert len(SECRET_NAMES) == 12
+    assert len(SECRET_NAMES) == 13
     checked = SERVICES["secrets-are-there"]["environment"].values()
     assert {re.sub(r"\$\{(\w+):\?.+\}", r"\1", value) for value in checked} == SECRET_NAMES
     # That service is of a profile that nobody asks for: it is read, never started.
@@ -122,7 +131,7 @@ def test_each_service_gets_the_secrets_it_needs_and_no_other() -> None:
         "jwt_key",
         "session_key",
     }
-    others = {"postgres": {"postgres_password"}, "collector": set()}
+    others = {"postgres": {"postgres_password"}, "collector": set(), "replica": {"replication_password"}}
     for name, one in LASTING.items():
         assert set(one.get("secrets", ())) == others.get(name, everywhere), name
 

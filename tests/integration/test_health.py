@@ -70,7 +70,7 @@ def test_a_published_hour_is_well_and_every_figure_is_there(url: str) -> None:
     assert report.facts["event_store_partitions"] == 1
     assert report.figures["source_day_records"] == {(("source", "canonical"),): 1}
     # All that a warehouse can tell was asked for.
-    assert report.judged == set(CAUSES) - {"component", "disk", "spool", "quarantine", "dag_failed"}
+    assert report.judged == set(CAUSES) - {"component", "disk", "spool", "quarantine", "dag_failed", "replica_lag"}
 
 
 def test_an_hour_that_is_missing_is_a_warning_and_then_critical(url: str) -> None:

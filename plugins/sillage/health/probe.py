@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ..privacy import hide_addresses
-from . import airflow_facts, machine_facts, warehouse_facts
+from . import airflow_facts, machine_facts, replica_facts, warehouse_facts
 from .finding import Finding, Level, Report
 from .thresholds import RESTART_TOLD_HOURS
 
@@ -42,9 +42,11 @@ def ask(
     raw_days: int,
     parts: Sequence[Part] = (),
     airflow_url: str = "",
+    replica_url: str = "",
     deadline: float = DEADLINE_SECONDS,
 ) -> Report:
-    """How Sillage is now. `parts` are the processes that are to run here, `airflow_url` where the API server listens.
+    """How Sillage is now. `parts` are the processes that are to run here, `airflow_url` where the API server listens,
+    `replica_url` the copy of the warehouse that BI tools read.
 
     Answers within `deadline` seconds whatever hangs: a server that is stopped, a disk that is away, a name that nobody resolves.
     """
@@ -56,6 +58,8 @@ def ask(
         report.findings.append(NO_WAREHOUSE)
     else:
         asked["warehouse"] = lambda: warehouse_facts.ask(warehouse_url, at, raw_days)
+        if replica_url:
+            asked["replica_lag"] = lambda: replica_facts.ask(warehouse_url, replica_url, at)
     if airflow_url:
         asked["component"] = lambda: airflow_facts.ask(airflow_url, at)
     asked["spool"] = lambda: machine_facts.ask_collector(home / "collector", at)
@@ -63,6 +67,8 @@ def ask(
     known = {finding.key for finding in report.findings}
     for name, answer in answers.items():
         if isinstance(answer, str):
+            if name == "replica_lag" and isinstance(answers["warehouse"], str):
+                continue  # that the warehouse hangs says it all
             report.judged.add(name)
             report.findings.append(_silent(name, answer))
             continue
@@ -137,6 +143,8 @@ def _silent(name: str, why: str) -> Finding:
         return Finding(
             "component", Level.CRITICAL, f"Airflow's API server: {why}.", airflow_facts.ADVICE, subject="api-server"
         )
+    if name == "replica_lag":
+        return Finding("replica_lag", Level.CRITICAL, f"The replica: {why}.", replica_facts.ADVICE)
     return Finding(
         "spool", Level.CRITICAL, f"The disk of the collector's spool: {why}.", "See whether the disk is away."
     )

@@ -84,6 +84,13 @@ THRESHOLDS = {
         "minutes that the collector's oldest closed segment waits for the landing zone",
         "a segment is closed after a minute and moved within seconds; from an hour on its events count in a later hour",
     ),
+    "replica_lag": Threshold(
+        10,
+        60,
+        "minutes since a publication that the replica does not show",
+        "a publication reaches it within seconds; it waits up to 5 minutes for a statement of a BI tool to end; above 60 an hour is"
+        " missing there",
+    ),
     "quarantine": Threshold(
         0.5,
         None,

@@ -50,6 +50,7 @@ def probe(settings: Settings) -> health.Report:
         warehouse_url=owner_url(settings) if is_ours else settings.warehouse_url,
         raw_days=settings.raw_days,
         parts=_watched(settings) if is_ours else (),
+        replica_url=settings.replica_url,
         airflow_url=airflow_facts.address(os.environ, settings.port if is_ours else None),
     )
 

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 # bi_reader: every mart but the addresses. pii_reader: those too. tabs_reader: what the Tracking tabs show.
 READERS = ("bi_reader", "pii_reader", "tabs_reader")
+# By this role a replica follows (docker/replica).
+REPLICATOR = "sillage_replica"
 # The tabs belong to an API server with few workers: a query that takes longer than this is a fault, not an answer.
 TABS_TIMEOUT = "10s"
 # A BI tool's extract may take minutes. What holds a transaction and asks nothing is ended: publishing waits longer than that.
@@ -78,6 +80,18 @@ def bootstrap_roles(admin_url: str, passwords: Mapping[str, str], database: str 
         return
     for name in databases if database is None else [database]:
         _close(urlsplit(admin_url)._replace(path=f"/{quote(name)}").geturl(), is_own=database is None)
+
+
+def ensure_replicator(admin_url: str, password: str) -> None:
+    """Make the role by which a replica follows the server, or set its password anew; it may do nothing else. A superuser's URL."""
+    with connect(admin_url, "sillage roles") as connection, transaction(connection) as cursor:
+        _create(cursor, REPLICATOR)
+        verifier = encrypt_password(password, REPLICATOR, connection, "scram-sha-256")
+        cursor.execute(
+            sql.SQL("alter role {} login replication connection limit 4 password {}").format(
+                sql.Identifier(REPLICATOR), sql.Literal(verifier)
+            )
+        )
 
 
 def grant_readers(url: str) -> None:
