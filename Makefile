@@ -8,7 +8,7 @@ DBT := DBT_PROFILES_DIR=dbt_project DBT_PROJECT_DIR=dbt_project DBT_SEND_ANONYMO
 # What a shell holds for other Pythons.
 unexport PYTHONHOME PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS
 
-.PHONY: help up down status logs backup restore psql run try test-tracking airflow demo-data test bench lint screenshots format pins
+.PHONY: help up down status logs backup restore psql run try test-tracking airflow demo-data test bench lint audit sbom screenshots format pins
 # The commands share one home and one virtual environment.
 .NOTPARALLEL:
 
@@ -74,6 +74,12 @@ lint: .venv/.dev ## ruff, mypy, codespell, sqlfluff, dbt parse
 	$(DBT) parse --warn-error-options '{"error": ["Deprecations"]}' --no-partial-parse
 	$(VENV)/python tools/lint_sql.py
 
+audit: .venv/audit/.made ## known weaknesses of the pinned packages (asks pypi.org about each of them)
+	.venv/audit/bin/pip-audit --require-hashes --disable-pip --progress-spinner off --requirement constraints.txt
+
+sbom: .venv/audit/.made ## the list of parts of what is installed, as CycloneDX: sbom.cdx.json
+	.venv/audit/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml --output-file sbom.cdx.json constraints.txt
+
 screenshots: .venv/.dev dbt_project/target/manifest.json ## pictures of the tabs for the docs (needs Chromium)
 	SILLAGE_SCREENSHOTS=docs/images $(VENV)/python -m pytest tests/browser/test_screenshots.py
 
@@ -84,6 +90,7 @@ format: .venv/.dev ## put the code into the form that lint wants
 pins: .venv/.dev ## write constraints.txt and constraints-dev.txt anew from the requirements
 	$(VENV)/uv pip compile $(PIN) requirements.txt requirements-dev.txt -o constraints-dev.txt
 	$(VENV)/uv pip compile $(PIN) -c constraints-dev.txt requirements.txt -o constraints.txt
+	$(VENV)/uv pip compile $(PIN) requirements-audit.txt -o constraints-audit.txt
 PIN := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make pins"
 
 .venv/.runtime: constraints.txt tools/venv.sh
@@ -93,6 +100,11 @@ PIN := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate
 .venv/.dev: constraints-dev.txt constraints.txt tools/venv.sh
 	@tools/venv.sh constraints-dev.txt
 	@touch .venv/.runtime $@
+
+.venv/audit/.made: .venv/.runtime constraints-audit.txt
+	@$(VENV)/uv venv --quiet --clear --python $(VENV)/python .venv/audit
+	@$(VENV)/uv pip install --quiet --python .venv/audit --require-hashes --no-deps -r constraints-audit.txt
+	@touch $@
 
 dbt_project/target/manifest.json: .venv/.dev $(shell find dbt_project -path dbt_project/target -prune -o -type f -name '*.[syc][qms][lv]' -print)
 	$(DBT) --quiet parse

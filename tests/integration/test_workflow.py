@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import json
 import os
@@ -19,8 +20,8 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
-from sillage import transform
-from sillage.quickstart.embedded_postgres import Server
+from sillage import backup, transform
+from sillage.quickstart.embedded_postgres import Server, binaries
 from sillage.warehouse import roles
 from support.sql import run_sql
 
@@ -53,6 +54,13 @@ SENDGRID = [
     }
     for number in (1, 2)
 ]
+# Nobody listens there: a message that cannot be sent is logged.
+PLANTED = {
+    "SILLAGE_ALERT_URL": "http://127.0.0.1:9/hook?token=planted-alert-token",
+    "AIRFLOW_CONN_AWS_DEFAULT": "aws://planted-key-id:planted-aws-secret@",
+    "AIRFLOW__CORE__FERNET_KEY": "cGxhbnRlZC1mZXJuZXQta2V5LW9mLTMyLWJ5dGVzLi4=",
+    "AIRFLOW__API__SECRET_KEY": "planted-session-key",
+}
 FIGURES = ("record_count", "event_count", "duplicate_count", "other_count", "rejected_count")
 
 
@@ -132,6 +140,9 @@ def house(
         "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(folder / "no-plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # Secrets that must come out nowhere: the last test searches them.
+        "SILLAGE_TABS_URL": server.url(warehouse_name, "tabs_reader", reader_passwords["tabs_reader"]),
+        **PLANTED,
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBT_TARGET_PATH", environment["DBT_TARGET_PATH"])
@@ -272,3 +283,32 @@ def test_a_run_without_window_fails_with_a_sentence_and_holds_no_turn(house: Hou
     assert state == "failed"
     assert "window_end is missing: give both" in output
     assert house.rows("select run_id from ops.writer") == [(None,)]
+
+
+def test_no_secret_and_no_address_is_in_a_log_an_xcom_a_rendered_template_or_a_backup(
+    house: House, first: tuple[str, str, str], tmp_path: Path
+) -> None:
+    """Searched in all that the runs before have left, good and failed ones."""
+    metadata = house.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
+    databases = backup.Databases(house.url, metadata, [binaries()])
+    made = backup.make(databases, tmp_path, erasures=tmp_path / "none", private={}, say=print)
+    tables = [path for name in ("metadata", "warehouse") for path in (made / name).rglob("*.gz")]
+    texts = {str(path): gzip.decompress(path.read_bytes()) for path in tables}
+    folders = [Path(house.environment[name]) for name in ("SILLAGE_HOME", "AIRFLOW_HOME")]
+    logs = [
+        path for folder in folders for path in folder.rglob("*") if path.is_file() and house.zone not in path.parents
+    ]
+    # Airflow writes down its own configuration, closed to others.
+    texts |= {str(path): path.read_bytes() for path in logs if path.name not in ("airflow.cfg", "lineage.jsonl")}
+    assert any(b"Published 2 hour(s)" in text for text in texts.values())
+    with closing(psycopg2.connect(metadata)) as connection, connection.cursor() as cursor:
+        for table in ("xcom", "rendered_task_instance_fields"):
+            cursor.execute(f"select count(*) from {table}")
+            assert cursor.fetchone() != (0,), f"nothing was put into {table}"
+    passwords = [urlsplit(house.environment[name]).password for name in ("SILLAGE_WAREHOUSE_URL", "SILLAGE_TABS_URL")]
+    secret = [*map(str, passwords), "planted-", PLANTED["AIRFLOW__CORE__FERNET_KEY"]]
+    found = {place: [one for one in secret if one.encode() in text] for place, text in texts.items()}
+    assert {place: held for place, held in found.items() if held} == {}
+    # The warehouse has addresses, which it is for; nothing else of these has any.
+    around = {place: text for place, text in texts.items() if f"{made}/warehouse" not in place}
+    assert [place for place, text in around.items() if b"@example.org" in text] == []
