@@ -78,9 +78,9 @@ def test_hours_are_darker_the_more_records_they_have_and_marked_where_some_were_
     client: TestClient, house: House
 ) -> None:
     text = get(client, "/workflow", days=7)
-    cells = re.findall(r'<a class="cell (\w+) v(\d)( has-rejects)?" href="[^"]*hour=([^#"&]+)', text)
+    cells = re.findall(r'<a class="cell (\w+)(?: v(\d))?( has-rejects)?" href="[^"]*hour=([^#"&]+)', text)
     shown = {
-        unescape(hour).replace("%3A", ":").replace("%2B", "+"): (int(level), bool(mark))
+        unescape(hour).replace("%3A", ":").replace("%2B", "+"): (int(level or 0), bool(mark))
         for _, level, mark, hour in cells
     }
     hours = house.rows("select window_start, record_count, rejected_count from marts.workflow_windows")

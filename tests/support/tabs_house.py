@@ -40,7 +40,7 @@ EMPTY = {
     "e-consent": {"is_open_tracking_enabled": False},
     "e-withdrawn": {},
     "e-quiet": {},
-    "e-early": {},
+    "e-early": {"category": QUIET},
 }
 
 

@@ -89,7 +89,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         "change": lambda **query: changed(request, root, query),
         "query": {key: request.query_params.getlist(key) for key in request.query_params},
         "static": lambda name: f"{root}/static/{name}?v={version_of(name)}",
-        "currency": getattr(request.app.state, "currency", ""),
+        "currency": zones.of_site(request, "currency"),
         "site_zone": zones.site(request),
         "airflow_root": root.rsplit("/", 1)[0],
         "rights": getattr(request.state, "rights", None),

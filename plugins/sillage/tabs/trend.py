@@ -78,7 +78,7 @@ def lines(rows: Sequence[Any], is_people: bool, zone: tzinfo) -> list[Line]:
         points = [_point(list(group)) for _, group in groupby(counted, key=lambda one: begin(one[0], zone))]
         average = _over(counted)
         weight = sum(below for _, _, below in counted)
-        spread = sum(below * (Decimal(above) / below - average) ** 2 for _, above, below in counted)
+        spread = sum((below * (Decimal(above) / below - average) ** 2 for _, above, below in counted), Decimal(0))
         found.append(Line(name, label, points, average, (spread / weight).sqrt()))
     return found
 
@@ -123,7 +123,8 @@ def _point(group: Sequence[tuple[Any, Any, Any]]) -> Point:
 
 
 def _over(group: Sequence[tuple[Any, Any, Any]]) -> Decimal:
-    return min(Decimal(sum(above for _, above, _ in group)) / sum(below for _, _, below in group), Decimal(1))
+    above, below = (Decimal(sum(row[place] for row in group)) for place in (1, 2))
+    return min(above / below, Decimal(1))
 
 
 def _day(row: Any, zone: tzinfo) -> date:

@@ -27,8 +27,13 @@ def of(request: Request) -> ZoneInfo:
 
 def site(request: Request) -> str:
     """The zone of the site."""
-    name: str = getattr(request.app.state, "time_zone", UTC_NAME) if "app" in request.scope else UTC_NAME
-    return name
+    return of_site(request, "time_zone") or UTC_NAME
+
+
+def of_site(request: Request, name: str) -> str:
+    """What the operator set as `name` for the tabs, empty for nothing."""
+    value: str = getattr(request.app.state, name, "") if "app" in request.scope else ""
+    return value
 
 
 def midnight_after(moment: datetime, zone: ZoneInfo) -> datetime:

@@ -447,7 +447,7 @@ def test_the_published_example_of_rates_comes_out() -> None:
     assert shown["opt_out_rate"] == "0.44%"
     # The reference prints 0.81 %, cut off; 83012 / 10186024 is 0.81496 %.
     assert shown["click_rate"] == "0.81%"
-    assert shown["click_to_open_rate"] == "5.63%"
+    assert shown["reactivity_rate"] == "5.63%"
 
 
 def test_a_rate_over_nothing_is_no_rate() -> None:

@@ -77,7 +77,8 @@ class Condition:
 
 def narrowed_to(cursor: Any, one: Condition, name: str) -> tuple[str, dict[str, Any]]:
     """Which clicks `one` is about, as SQL on int_events, and the values in it, whose names end with `name`."""
-    conditions, values = [], {}
+    conditions: list[str] = []
+    values: dict[str, Any] = {}
     if one.url:
         conditions.append(f"place_key = any(%(places_{name})s)")
         values[f"places_{name}"] = _places(cursor, one.url)

@@ -47,11 +47,11 @@
     if (!link || !parentWindow() || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) { return; }
     event.preventDefault();
     leave(link.href);
-    if (link.dataset.trigger) { fillIn(link.dataset.trigger); }
+    if (link.dataset.trigger) { fillForm(link.dataset.trigger); }
   });
 
   // This frame ends with its page; what fills the form in belongs to Airflow's.
-  function fillIn(values) {
+  function fillForm(values) {
     var parent = parentWindow(), script = parent.document.createElement("script");
     script.src = document.querySelector("script[data-trigger-script]").dataset.triggerScript;
     script.dataset.values = values;
