@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from sillage import settings, transform, warehouse
+from sillage.runs import turn
 from sillage.sources import registry
+from support.canonical import EIGHT
 from support.hours import rows
 
 CHECKOUT = Path(__file__).parents[2]
@@ -76,6 +79,34 @@ def test_a_view_that_stands_as_its_model_has_it_is_left_and_another_is_made_anew
     assert dbt(warehouse_url, "run", "--select", "stg_canonical__events").strip() == ""
     made.append(rows(warehouse_url, "select 'work.stg_canonical__events'::regclass::oid as made")[0]["made"])
     assert made[0] == made[1] != made[2]
+
+
+def test_a_run_reads_the_days_of_its_hours_and_no_other(warehouse_url: str) -> None:
+    """An hour costs what it brought, whatever is kept."""
+    days = [EIGHT + timedelta(days=index) for index in range(20)]
+    with warehouse.connect(warehouse_url) as connection, warehouse.transaction(connection) as cursor:
+        cursor.execute("select raw.ensure_source('canonical')")
+        for day in days:
+            cursor.execute("select ops.ensure_day_partition('raw', 'canonical', %s)", (day,))
+        cursor.execute(
+            """
+            insert into raw.canonical (window_start, file_id, line_number, item_number, occurred_at, payload)
+            select day, 1, line, 1, day, '{"event_type": "open"}'
+            from unnest(%s) as days (day) cross join generate_series(1, 1000) as lines (line)
+            """,
+            (days,),
+        )
+    assert dbt(warehouse_url, "run", "--select", "stg_canonical__events").strip() == ""
+    with (
+        warehouse.connect(warehouse_url) as connection,
+        warehouse.transaction(connection) as cursor,
+        turn.pretended(cursor, days[-2:]),
+    ):
+        cursor.execute("analyze raw.canonical")
+        cursor.execute("explain (analyze) select * from work.stg_canonical__events")
+        plan = [line for (line,) in cursor.fetchall() if "never executed" not in line]
+    read = set(re.findall(r" on canonical_p(\d+)", " ".join(plan)))
+    assert read == {f"{day:%Y%m%d}" for day in days[-2:]}
 
 
 def test_records_of_every_source_are_read_by_several_processes(warehouse_url: str) -> None:

@@ -31,7 +31,10 @@ select
     {{ ',' if not loop.last }}
     {%- endfor %}
 from {{ source('raw', source_name) }}
-where window_start in {{ run_hours() }}
+-- The bounds are there for Postgres, which looks up days by them and by no list: without them it reads all days that are kept.
+where window_start between (select min(window_start) from {{ run_hours() }} as hours)
+    and (select max(window_start) from {{ run_hours() }} as hours)
+    and window_start in {{ run_hours() }}
 {%- endmacro %}
 
 {# The records of all sources (the var `event_sources`), united by the names of their columns. #}
