@@ -65,7 +65,7 @@ def test_a_recompute_is_asked_for_in_airflows_form_which_is_filled_in(login: Any
 def test_times_are_in_airflows_zone_or_in_one_that_is_chosen(login: Any, airflow: Any) -> None:
     page = login(timezone_id="Asia/Kolkata")
     page.goto(airflow.url)
-    page.evaluate("localStorage.setItem('timezone', 'America/New_York')")
+    page.evaluate("localStorage.setItem('timezone', JSON.stringify('America/New_York'))")
     frame = open_tab(page, airflow.url, "/deliveries")
     frame.get_by_role("link", name="Sent (America/New_York)").wait_for()
     zone = frame.get_by_label("Time zone")
@@ -89,5 +89,6 @@ def test_a_view_is_named_found_again_and_dropped(login: Any, airflow: Any) -> No
     frame.get_by_role("link", name="Sales <b>", exact=True).click()
     frame.get_by_role("columnheader", name="Opened").and_(frame.locator("[aria-sort=descending]")).wait_for()
     assert frame.get_by_label("Search").input_value() == "soldes"
+    frame.get_by_text("Views", exact=True).click()
     frame.get_by_role("button", name="Delete the view Sales <b>").click()
     frame.get_by_role("link", name="Sales <b>").wait_for(state="detached")

@@ -50,7 +50,7 @@ def create_app(reader: Reader | None = None, time_zone: str = zones.UTC_NAME) ->
         reader, time_zone = Reader(chosen.tabs_url), chosen.time_zone
         app.state.currency = chosen.currency
     app.state.reader, app.state.time_zone = reader, time_zone
-    app.state.averages = {}
+    app.state.averages, app.state.choices = {}, {}
     for module in (deliveries, delivery, links, logs, people, recipients, why, workflow):
         app.include_router(module.router)
     app.add_api_route("/", start, methods=["GET"])

@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from .. import comparison, csv_export, figures, guard, state, trend, zones
 from ..curves import SideBySide
-from ..queries import activity, deliveries
+from ..queries import activity, deliveries, workflow
 from ..rendering import page
 from .delivery import MOST_ADDED, curves_of
 
@@ -28,7 +28,7 @@ def listed(request: Request) -> Response:
     search = _asked(request)
     with request.app.state.reader.snapshot() as cursor:
         rows, found = deliveries.listed(cursor, search)
-        channels, categories = deliveries.channels(cursor), deliveries.categories(cursor)
+        channels, categories = _choices(cursor, request)
         as_of = deliveries.freshness(cursor)
     pages = max(-(-found // search.page_size), 1)
     return page(
@@ -52,7 +52,7 @@ def over_time(request: Request) -> Response:
     search = _asked(request)
     with request.app.state.reader.snapshot() as cursor:
         rows, found = deliveries.in_time(cursor, search)
-        channels, categories = deliveries.channels(cursor), deliveries.categories(cursor)
+        channels, categories = _choices(cursor, request)
         as_of = deliveries.freshness(cursor)
     slots = trend.slots(rows, search.is_people, zones.of(request))
     return page(
@@ -70,6 +70,18 @@ def listed_csv(request: Request) -> Response:
     columns = (*deliveries.DELIVERY_COLUMNS, *deliveries.STATISTICS_COLUMNS)
     reader, shown = request.app.state.reader, guard.shown_to_caller(request)
     return csv_export.download(reader, "deliveries", columns, lambda cursor: deliveries.every(cursor, search), shown)
+
+
+def _choices(cursor: Any, request: Request) -> tuple[list[str], list[str]]:
+    """What the filter offers, kept until the next publication: it reads every delivery."""
+    published_at = workflow.publication(cursor)
+    kept: dict[Any, tuple[list[str], list[str]]] = request.app.state.choices
+    found = kept.get(published_at)
+    if found is None:
+        found = deliveries.choices(cursor)
+        kept.clear()
+        kept[published_at] = found
+    return found
 
 
 def _asked(request: Request) -> deliveries.Search:

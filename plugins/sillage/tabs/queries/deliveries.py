@@ -157,16 +157,12 @@ def _unrounded(rate: str, count: str) -> str:
     return f"case when {rate} < 1 then cast({count} as numeric) / statistics.delivered_count else {rate} end"
 
 
-def channels(cursor: Any) -> list[str]:
-    """The channels that deliveries have."""
-    cursor.execute("select distinct channel from marts.deliveries order by 1")
-    return [channel for (channel,) in cursor.fetchall()]
-
-
-def categories(cursor: Any) -> list[str]:
-    """The categories that deliveries have; at most 500, as a list to choose from."""
-    cursor.execute("select distinct category from marts.deliveries where category is not null order by 1 limit 500")
-    return [category for (category,) in cursor.fetchall()]
+def choices(cursor: Any) -> tuple[list[str], list[str]]:
+    """The channels and the categories that deliveries have; at most 500 categories, as a list to choose from."""
+    cursor.execute("select distinct channel, category from marts.deliveries")
+    found = [tuple(row) for row in cursor.fetchall()]
+    channels, categories = ({row[place] for row in found} - {None} for place in (0, 1))
+    return sorted(channels), sorted(categories)[:500]
 
 
 # So many deliveries are one look: their counters are read one by one.

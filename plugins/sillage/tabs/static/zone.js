@@ -6,15 +6,16 @@
 
   function cookie(name) {
     var found = document.cookie.split("; ").find(function (pair) { return pair.indexOf(name + "=") === 0; });
-    return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
+    return found ? found.slice(name.length + 1) : "";
   }
 
   function keep(name, value) {
-    document.cookie = name + "=" + encodeURIComponent(value) + "; path=" + root + "; SameSite=Lax; max-age=" + (value ? 31536000 : 0);
+    document.cookie = name + "=" + value + "; path=" + root + "; SameSite=Lax; max-age=" + (value ? 31536000 : 0);
   }
 
   function airflows() {
-    try { return window.localStorage.getItem("timezone") || ""; } catch (error) { return ""; }
+    // Stored as JSON; a name holds nothing that a cookie cannot.
+    try { return (/^"?([\w+/-]+)"?$/.exec(window.localStorage.getItem("timezone") || "") || ["", ""])[1]; } catch (error) { return ""; }
   }
 
   // Whose choice is Airflow's, follows it. A browser that keeps no cookie is not asked again and again.
