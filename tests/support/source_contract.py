@@ -151,7 +151,10 @@ class SourceContract:
             shutil.copytree(fixtures(cls.source), place, ignore=payloads)
         events = [{} if REJECTED in line else line for line in meaning(cls.source)]
         write_file(ours / "zone", "canonical", ARRIVED, "events.jsonl", events)
-        found = cls._run(two_warehouses[0], theirs / "zone", is_repeated=True), cls._run(two_warehouses[1], ours / "zone")
+        found = (
+            cls._run(two_warehouses[0], theirs / "zone", is_repeated=True),
+            cls._run(two_warehouses[1], ours / "zone"),
+        )
         assert_marts_are_the_oracles(two_warehouses[1], ours / "zone")
         yield found
 
