@@ -46,17 +46,19 @@
     var link = event.target.closest ? event.target.closest("a[data-airflow]") : null;
     if (!link || !parentWindow() || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) { return; }
     event.preventDefault();
-    leave(link.href);
-    if (link.dataset.trigger) { fillForm(link.dataset.trigger); }
+    if (link.dataset.trigger) { fillForm(link.dataset.trigger, link.href); } else { leave(link.href); }
   });
 
-  // This frame ends with its page; what fills the form in belongs to Airflow's.
-  function fillForm(values) {
-    var parent = parentWindow(), script = parent.document.createElement("script");
+  // This frame ends with its page; what fills the form in belongs to Airflow's document, which must not be loaded anew: Airflow's router
+  // goes to the page as it does after going back.
+  function fillForm(values, address) {
+    var parent = parentWindow(), script = parent.document.createElement("script"), state = parent.history.state || {};
     script.src = document.querySelector("script[data-trigger-script]").dataset.triggerScript;
     script.dataset.values = values;
     parent.document.head.appendChild(script);
-    script.addEventListener("load", function () { script.remove(); });
+    takeTitleBack();
+    parent.history.pushState({ idx: (state.idx || 0) + 1, key: "sillage" }, "", address);
+    parent.dispatchEvent(new parent.PopStateEvent("popstate", { state: parent.history.state }));
   }
 
   // The session has ended: to Airflow's login, and from there to the page that was asked for.
