@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="equal seeds and ends give equal files (default 1)")
     parser.add_argument("--until", required=True, help="end of its 72 hours, a full UTC hour like 2026-01-04T00")
     parser.add_argument(
-        "--scale", type=float, default=1.0, help="multiplies the recipients (default 1: 60 000 records)"
+        "--scale", type=float, default=1.0, help="multiplies the recipients (default 1: 69 000 records)"
     )
     parser.add_argument("--truth", type=Path, help="where to write the truth (default: truth.json beside the folder)")
     chosen = parser.parse_args(arguments)

@@ -142,7 +142,7 @@ class Planner:
         elif person.reader == "gmail" and rng.random() < 0.03:
             at = delivered + rng.randint(1, 20) * SECOND
             yield self.act(message, "open", at, agent=people.GMAIL_PREFETCH, verdict="machine_open")
-        is_reader = rng.random() < person.interest * 0.75
+        is_reader = rng.random() < person.interest * 0.75 * message.delivery.appeal
         if not is_reader:
             yield from self._bot(message, delivered)
         elif not person.is_scanned and self.quick_clicks < 6 and rng.random() < 0.01:

@@ -16,7 +16,7 @@ from random import Random
 
 import orjson
 
-from . import people, shapes, truth
+from . import history, people, shapes, truth
 from .acts import DAY, HOUR, MINUTE, SECOND, Act, Message, Planner
 from .messages import SITE, Delivery, Link, deliveries
 from .strays import OTHER, Stray, strays
@@ -79,6 +79,8 @@ def generate(
 ) -> Summary:
     """Fill the folder `out` with the 72 hours before `until` (a full hour, UTC), and write what the marts must show.
 
+    The first of them holds the eight weeks before too, as the export of another tool.
+
     Equal `seed`, `until` and `scale` give equal bytes. `scale` multiplies the recipients. The truth goes to `truth`, by
     default `truth.json` beside `out`. An older demo in `out` is removed first.
     Raises ValueError when `until` is no full UTC hour, `scale` is out of range or `out` holds something that is no demo.
@@ -90,14 +92,15 @@ def generate(
     out = Path(out)
     path = Path(truth) if truth else out.parent / "truth.json"
     end = int(until.timestamp()) * SECOND
-    plan = _plan(Random(f"{seed} {end} {scale}"), end, scale)  # noqa: S311 - a demo needs no secret
+    plan = _plan(f"{seed} {end} {scale}", end, scale)
     _empty(out)
     file_count = _write(plan.told, out, end)
     path.write_text(json.dumps(_truth(plan, seed, until, scale), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return Summary(out, path, len(plan.told), file_count)
 
 
-def _plan(rng: Random, until: int, scale: float) -> Plan:
+def _plan(seed: str, until: int, scale: float) -> Plan:
+    rng = Random(seed)  # noqa: S311 - a demo needs no secret
     plan, start, planner = Plan(), until - SPAN, Planner(rng, until)
     everyone = people.population(rng, max(60, int(6500 * scale)))
     for delivery in deliveries():
@@ -120,7 +123,18 @@ def _plan(rng: Random, until: int, scale: float) -> Plan:
     plan.told += [Told(start + 5 * MINUTE, "catalog", orjson.dumps(person.entry())) for person in lists]
     for stray in strays(start):
         plan.told.append(_stray(stray, start + rng.randrange(SPAN)))
+    _add_history(plan, Random(f"{seed} history"), everyone, planner.number, until, scale)  # noqa: S311
     return plan
+
+
+def _add_history(plan: Plan, rng: Random, everyone: list[people.Person], number: int, until: int, scale: float) -> None:
+    """The weeks before the three days. They have a chance of their own, so that these days stay what they are."""
+    start = until - SPAN
+    for delivery, acts in history.told(rng, everyone, number, start, until, scale):
+        plan.deliveries[delivery.delivery_id] = delivery
+        plan.add(acts, until)
+        entries = [delivery.entry(None, None, 0), *delivery.link_entries()]
+        plan.told += [Told(start + 5 * MINUTE, "catalog", orjson.dumps(entry)) for entry in entries]
 
 
 def _message_id(rng: Random, delivery: Delivery) -> str | None:

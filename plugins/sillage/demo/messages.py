@@ -1,10 +1,11 @@
-"""The eight deliveries of the demo: their messages (HTML and text), links, and how their provider names them."""
+"""The eight deliveries of the demo's three days: their links, and how their provider names them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from html import escape
+
+from . import message_parts
 
 SITE = "https://www.atelier-sillage.example"
 
@@ -25,7 +26,10 @@ HOSTILE_LABELS = (
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One tracked link; `position` counts from 1 within its part, None where it stands in no message (a web page)."""
+    """One tracked link; `position` counts from 1 within its part, None where it stands in no message (a web page).
+
+    `picture` is the alternative text where the link is a picture.
+    """
 
     link_id: str
     url: str
@@ -35,11 +39,16 @@ class Link:
     position: int | None = None
     content_part: str | None = None
     is_honeypot: bool = False
+    picture: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery: `shape` and `naming` say in which form its events come and what names the delivery in them."""
+    """One delivery: `shape` and `naming` say in which form its events come and what names the delivery in them.
+
+    `day` counts from the first of the three. `appeal` multiplies the share of people who read it. `has_columns`: its links stand in
+    two columns, below pictures.
+    """
 
     delivery_id: str
     label: str
@@ -55,6 +64,9 @@ class Delivery:
     is_tracking_enabled: bool = True
     text_share: float = 0.0
     excluded_count: int = 0
+    category: str = ""
+    appeal: float = 1.0
+    has_columns: bool = False
 
     @property
     def tick(self) -> int:
@@ -77,13 +89,14 @@ class Delivery:
             "label": self.label,
             "subject": self.subject,
             "channel": "email",
+            "category": self.category,
             "is_tracking_enabled": self.is_tracking_enabled,
             "is_open_tracking_enabled": self.is_tracking_enabled,
             "text_only_count": text_only,
             "targeted_count": targeted,
             "to_deliver_count": to_deliver,
-            "html": html(self),
-            "text": text(self),
+            "html": message_parts.html(self),
+            "text": message_parts.text(self),
         }
 
     def link_entries(self) -> list[dict[str, object]]:
@@ -114,20 +127,24 @@ class Block:
     path: str
     link_type: str = "click"
     is_honeypot: bool = False
+    picture: str = ""
 
 
 def deliveries() -> list[Delivery]:
     """The eight deliveries, links included; populations are those of scale 1."""
-    return [_with_links(delivery, *content) for delivery, content in _CONTENT]
+    return [with_links(delivery, *content) for delivery, content in _CONTENT]
 
 
-def _with_links(delivery: Delivery, blocks: list[Block], has_text_links: bool, pages: list[Block]) -> Delivery:
+def with_links(
+    delivery: Delivery, blocks: Iterable[Block], has_text_links: bool = False, pages: Iterable[Block] = ()
+) -> Delivery:
+    """`delivery` with the links of its `blocks`, in their order, and of the site's `pages` that are tracked too."""
     links = []
     for part in ("html", "text") if has_text_links else ("html",):
         visible = [block for block in blocks if part == "html" or not block.is_honeypot]
         links += [
             Link(f"{delivery.delivery_id}-{part[0]}{position:02d}", _url(delivery, block), block.label, block.category,
-                 block.link_type, position, part, block.is_honeypot)
+                 block.link_type, position, part, block.is_honeypot, block.picture)
             for position, block in enumerate(visible, start=1)
         ]  # fmt: skip
     links += [
@@ -141,58 +158,15 @@ def _url(delivery: Delivery, block: Block) -> str:
     return f"{SITE}{block.path}{'&' if '?' in block.path else '?'}utm_medium=email&utm_campaign={delivery.delivery_id}"
 
 
-def html(delivery: Delivery) -> str:
-    """The message as mail programs show it: tables and inline styles, its links in the order of their positions."""
-    rows = "\n".join(_row(number, link) for number, link in enumerate(delivery.part("html")))
-    greeting = "Bonjour," if delivery.language == "fr" else "Hello,"
-    return f"""<!DOCTYPE html>
-<html lang="{delivery.language}">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(delivery.subject)}</title></head>
-<body style="margin:0;padding:0;background:#f2f2f2;font-family:Helvetica,Arial,sans-serif">
-<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"><tr><td align="center">
-<table role="presentation" width="600" cellpadding="0" cellspacing="0" border="0" style="background:#ffffff">
-<tr><td style="padding:24px"><h1 style="font-size:22px;color:#1d2b36">{escape(delivery.subject)}</h1><p>{greeting}</p></td></tr>
-{rows}
-<tr><td style="padding:16px;font-size:11px;color:#777777">Atelier Sillage, 1 quai des Demos, 44000 Nantes</td></tr>
-</table></td></tr></table>
-</body>
-</html>
-"""
-
-
-def _row(number: int, link: Link) -> str:
-    href, label = escape(link.url), escape(link.label)
-    if link.is_honeypot:
-        # People cannot see it; who follows it read the source.
-        return f'<tr><td style="display:none;max-height:0;overflow:hidden"><a href="{href}" tabindex="-1">{label}</a></td></tr>'
-    if link.link_type in ("mirror_page", "opt_out"):
-        return f'<tr><td style="padding:8px 24px;font-size:11px"><a href="{href}" style="color:#777777">{label}</a></td></tr>'
-    button = (
-        "display:inline-block;padding:10px 18px;background:#0b6e99;color:#ffffff;text-decoration:none;border-radius:4px"
-    )
-    plain = "color:#0b6e99;font-size:16px"
-    return (
-        f'<tr><td style="padding:12px 24px;border-top:1px solid #eeeeee">'
-        f'<a href="{href}" style="{button if number % 4 == 1 else plain}">{label}</a></td></tr>'
-    )
-
-
-def text(delivery: Delivery) -> str:
-    """The message's text part; its links are listed where the delivery tracks them there."""
-    lines = [delivery.subject, "", "Bonjour," if delivery.language == "fr" else "Hello,", ""]
-    for link in delivery.part("text"):
-        lines += [link.label.replace("\t", " "), link.url, ""]
-    return "\n".join([*lines, "Atelier Sillage, 1 quai des Demos, 44000 Nantes", ""])
-
-
-def _blocks(labels: Iterable[str], category: str, folder: str) -> list[Block]:
+def blocks_of(labels: Iterable[str], category: str, folder: str) -> list[Block]:
+    """A block for each label, each leading to a page of its own below `folder`."""
     return [Block(label, category, f"/{folder}/{number}") for number, label in enumerate(labels, start=1)]
 
 
-_MIRROR_FR = Block("Voir la version en ligne", "service", "/miroir", "mirror_page")
-_OPT_OUT_FR = Block("Se désabonner", "service", "/desabonnement", "opt_out")
-_MIRROR_EN = Block("View in your browser", "service", "/mirror", "mirror_page")
-_OPT_OUT_EN = Block("Unsubscribe", "service", "/unsubscribe", "opt_out")
+MIRROR_FR = Block("Voir la version en ligne", "service", "/miroir", "mirror_page")
+OPT_OUT_FR = Block("Se désabonner", "service", "/desabonnement", "opt_out")
+MIRROR_EN = Block("View in your browser", "service", "/mirror", "mirror_page")
+OPT_OUT_EN = Block("Unsubscribe", "service", "/unsubscribe", "opt_out")
 _TRAP = Block("Nouveautés", "service", "/nouveautes-internes", is_honeypot=True)
 _HERO = Block("Découvrir la collection", "collection", "/collection/hiver")
 _TOPICS = (
@@ -214,53 +188,53 @@ _ARTICLES = [f"Idée n° {number} : {_TOPICS[number % len(_TOPICS)]}" for number
 _CONTENT: list[tuple[Delivery, tuple[list[Block], bool, list[Block]]]] = [
     (
         Delivery("d-newsletter-janvier", "Newsletter de janvier", "Janvier : bien commencer l'année", "fr",
-                 "sendgrid", "sendgrid", "argument", 0, 8, 3900),
+                 "sendgrid", "sendgrid", "argument", 0, 8, 3900, category="newsletter"),
         # The hero and the button below it lead to one page: the same URL at two positions.
-        ([_MIRROR_FR, _HERO, Block("Je découvre", "collection", _HERO.path), *_blocks(_ARTICLES, "article", "idees"),
-          _TRAP, *_blocks(("Nos boutiques", "Nous écrire", "Livraison et retours"), "service", "pied"), _OPT_OUT_FR], False, []),
+        ([MIRROR_FR, _HERO, Block("Je découvre", "collection", _HERO.path), *blocks_of(_ARTICLES, "article", "idees"),
+          _TRAP, *blocks_of(("Nos boutiques", "Nous écrire", "Livraison et retours"), "service", "pied"), OPT_OUT_FR], False, []),
     ),
     (
         Delivery("ss-winter-sale", "Winter sale, last days", "Last days: up to 50% off", "en",
-                 "sendgrid", "sendgrid", "single_send", 0, 10, 2400),
-        ([_MIRROR_EN, *_blocks(("Shop women", "Shop men", "Shop home", "Gift cards"), "sale", "sale"),
-          *_blocks(("Find a store", "Returns"), "service", "help"), _OPT_OUT_EN], False, []),
+                 "sendgrid", "sendgrid", "single_send", 0, 10, 2400, category="offers", has_columns=True),
+        ([MIRROR_EN, *blocks_of(("Shop women", "Shop men", "Shop home", "Gift cards"), "sale", "sale"),
+          *blocks_of(("Find a store", "Returns"), "service", "help"), OPT_OUT_EN], False, []),
     ),
     (
         Delivery("d-soldes-hiver", "Soldes d'hiver J-1", "Soldes : ouverture demain à 8 h", "fr",
-                 "ses", "firehose", "tag", 0, 15, 2900, excluded_count=40),
+                 "ses", "firehose", "tag", 0, 15, 2900, excluded_count=40, category="offers"),
         # Equal labels on different pages.
-        ([_MIRROR_FR, *_blocks(("En savoir plus",) * 4, "soldes", "soldes"),
-          *_blocks(("Je profite de l'offre", "Voir toutes les marques", "Carte de fidélité"), "offre", "offres"), _OPT_OUT_FR],
+        ([MIRROR_FR, *blocks_of(("En savoir plus",) * 4, "soldes", "soldes"),
+          *blocks_of(("Je profite de l'offre", "Voir toutes les marques", "Carte de fidélité"), "offre", "offres"), OPT_OUT_FR],
          False, []),
     ),
     (
         Delivery("d-invitation-salon", "Invitation au salon", "Votre invitation pour le salon de Nantes", "fr",
-                 "ses", "sns", "claim", 1, 7, 1300),
-        ([_MIRROR_FR, *_blocks(("Je m'inscris", "Le programme", "Plan d'accès", "Nos intervenants"), "salon", "salon"),
-          _OPT_OUT_FR], False, []),
+                 "ses", "sns", "claim", 1, 7, 1300, category="offers"),
+        ([MIRROR_FR, *blocks_of(("Je m'inscris", "Le programme", "Plan d'accès", "Nos intervenants"), "salon", "salon"),
+          OPT_OUT_FR], False, []),
     ),
     (
         Delivery("cmp-product-update", "Product update, winter edition", "What's new this winter", "en",
-                 "ses", "eventbridge", "campaign", 1, 9, 1500, text_share=0.4),
-        ([_MIRROR_EN, *_blocks(("Read the notes", "See the roadmap", "Book a demo"), "product", "product"),
+                 "ses", "eventbridge", "campaign", 1, 9, 1500, text_share=0.4, category="newsletter"),
+        ([MIRROR_EN, *blocks_of(("Read the notes", "See the roadmap", "Book a demo"), "product", "product"),
           Block("Read the notes again", "product", "/product/1"), Block("Manage preferences", "service", "/preferences"),
-          _OPT_OUT_EN], True, []),
+          OPT_OUT_EN], True, []),
     ),
     (
         Delivery("d-panier-abandonne", "Relance panier abandonné", "Votre panier vous attend", "fr",
-                 "canonical", "canonical", "argument", 1, 11, 1900),
-        ([_MIRROR_FR, *_blocks(("Reprendre mon panier", "Livraison offerte", "Nous appeler"), "panier", "panier"), _OPT_OUT_FR],
+                 "canonical", "canonical", "argument", 1, 11, 1900, category="service"),
+        ([MIRROR_FR, *blocks_of(("Reprendre mon panier", "Livraison offerte", "Nous appeler"), "panier", "panier"), OPT_OUT_FR],
          False, [Block("Fiche produit", "site", "/produit", "web"),
                  Block("Merci de votre commande", "site", "/merci", "transaction")]),
     ),
     (
         Delivery("d-order-confirmation", "Order confirmation", "Your order is confirmed", "en",
-                 "canonical", "canonical", "argument", 0, 12, 900, is_tracking_enabled=False),
-        (_blocks(("Track my parcel", "Help"), "order", "order"), False, []),
+                 "canonical", "canonical", "argument", 0, 12, 900, is_tracking_enabled=False, category="service"),
+        (blocks_of(("Track my parcel", "Help"), "order", "order"), False, []),
     ),
     (
         Delivery("d-fidelite", "Fidélité <b>\"Or\"</b> & Cie", "=HYPERLINK(\"x\") & <i>merci</i> \u202etest\u202c", "fr",
-                 "sendgrid", "sendgrid", "category", 1, 14, 1600),
-        ([_MIRROR_FR, *_blocks(HOSTILE_LABELS, "=2+2", "fidelite"), _OPT_OUT_FR], False, []),
+                 "sendgrid", "sendgrid", "category", 1, 14, 1600, category="offers"),
+        ([MIRROR_FR, *blocks_of(HOSTILE_LABELS, "=2+2", "fidelite"), OPT_OUT_FR], False, []),
     ),
 ]  # fmt: skip

@@ -64,7 +64,7 @@ def make_data(settings: Settings, say: Say, seed: int = SEED) -> Demo:
         return Demo(Window.parse(kept["start"], kept["end"]))
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     window = Window(end - timedelta(days=DAYS), end)
-    say(f"Making the demo's landing zone: 8 deliveries in {window}.")
+    say(f"Making the demo's landing zone: 8 deliveries in {window}, and 16 of the weeks before.")
     half = settings.home / "demo.new"
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir()

@@ -96,14 +96,27 @@ def test_at_full_size_the_truth_agrees_and_every_hour_brings_something(
     seed: int, until: datetime, tmp_path: Path
 ) -> None:
     summary = demo.generate(tmp_path / "landing", seed, until)
-    assert 55_000 <= summary.record_count <= 65_000
+    assert 64_000 <= summary.record_count <= 74_000
     truth = json.loads(summary.truth.read_text(encoding="utf-8"))
     assert list(truth["windows"]) == [
         f"{until - timedelta(hours=number):%Y-%m-%dT%H:%MZ}" for number in range(72, 0, -1)
     ]
+    rates = {
+        delivery_id: row["human_recipient_open_count"] / row["delivered_count"]
+        for delivery_id, row in truth["deliveries"].items()
+        if row["delivered_count"]
+    }
+    assert rates["d-newsletter-40"] < rates["d-newsletter-47"], "no trend upwards"
+    assert rates["d-offre-1"] > rates["d-offre-5"], "no trend downwards"
+    assert rates["d-newsletter-43-a"] < rates["d-newsletter-43-b"], "no winner"
     resolved = oracle.resolved(summary.landing)
     assert disagreements(truth, marts.all_marts(resolved)) == []
     assert {event.event_type for event in resolved.events} >= {"complaint", "forward", "transaction", "web"}
+    variants = [
+        {event.recipient_id for event in resolved.events if event.delivery_id == f"d-newsletter-43-{name}"}
+        for name in "ab"
+    ]
+    assert not variants[0] & variants[1]
     bursts: dict[tuple[str, str, str], set[datetime]] = {}
     for event in resolved.events:
         if event.verdict_reason == "burst":
@@ -138,11 +151,56 @@ def test_life_is_in_it(resolved: Resolved) -> None:
     fates = Counter(fate for (_, fate), number in resolved.fates.items() for _ in range(number))
     assert fates["duplicate"] > 45, "no event told again and again"
     sources = {event.delivery_id: event.source for event in events if not event.delivery_id.startswith("unassigned:")}
-    assert Counter(sources.values()) == {"sendgrid": 3, "ses": 3, "canonical": 2}
+    assert Counter(sources.values()) == {"sendgrid": 3, "ses": 3, "canonical": 18}
 
 
 def hour_of(at: int) -> datetime:
     return datetime.fromtimestamp(at // 3_600_000_000 * 3600, UTC)
+
+
+def test_eight_weeks_of_deliveries_in_three_categories_come_before_the_three_days(
+    truth: dict[str, Any], resolved: Resolved
+) -> None:
+    entries = [record.content or {} for record in resolved.records]
+    categories = {entry["delivery_id"]: entry["category"] for entry in entries if entry.get("entry_type") == "delivery"}
+    assert len(categories) == 24
+    assert Counter(categories.values()) == {"newsletter": 11, "offers": 9, "service": 4}
+    sent = {}
+    for event in resolved.events:
+        if event.event_type == "delivered":
+            sent[event.delivery_id] = min(event.at, sent.get(event.delivery_id, event.at))
+    opening = UNTIL - timedelta(days=3)
+    days = sorted((hour_of(sent[delivery_id]) - opening).days for delivery_id in categories)
+    assert (days[0], days[15], days[16]) == (-53, -4, 0)
+    # All of it came with the first hour; what people do with an old message today comes today.
+    late = {event.hour for event in resolved.events if hour_of(event.at) < opening - timedelta(days=2)}
+    assert late == {opening}
+    amounts = [
+        row["transaction_amount"] for delivery_id, row in truth["deliveries"].items() if row["transaction_count"]
+    ]
+    assert len(amounts) >= 3
+    assert all(float(amount) > 0 for amount in amounts)
+
+
+def test_the_two_variants_have_one_message_and_two_subjects(resolved: Resolved) -> None:
+    addresses = [
+        [link["url"].partition("?")[0] for link in resolved.catalog.links[f"d-newsletter-43-{variant}"]]
+        for variant in "ab"
+    ]
+    assert addresses[0] == addresses[1]
+    subjects = {resolved.catalog.deliveries[f"d-newsletter-43-{variant}"]["subject"] for variant in "ab"}
+    assert len(subjects) == 2
+
+
+def test_a_message_has_columns_pictures_with_their_words_and_buttons(resolved: Resolved) -> None:
+    for delivery_id in ("ss-winter-sale", "d-newsletter-47"):
+        html = resolved.catalog.deliveries[delivery_id]["html"]
+        assert html.count('<td width="50%"') == 4
+        assert len(re.findall(r'<img [^>]*alt="[^"]+"', html)) == 4
+        assert len(re.findall(r"<a [^>]*background:#0b6e99[^>]*>[^<]+</a>", html)) == 4
+    # The picture leads where its button does, in a place of its own.
+    links = [link for link in resolved.catalog.links["d-newsletter-47"] if link["category"] == "article"]
+    assert [link["url"] for link in links[::2]] == [link["url"] for link in links[1::2]]
 
 
 def test_who_did_not_consent_is_never_seen_opening(resolved: Resolved) -> None:
