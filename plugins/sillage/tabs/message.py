@@ -1,7 +1,8 @@
 """A message as it was sent, made harmless, with the share of clicks drawn on each of its links.
 
 Three walls: nh3 keeps only known tags and attributes; what it keeps is shown in a sandboxed frame; and the frame's own
-policy lets nothing be loaded or run. Images are shown as their alternative text, styles as the few that place text.
+policy lets nothing be loaded or run. The frame is of our origin, so that the page can ask its height for paper: what cannot run
+scripts cannot make use of that. Images are shown as their alternative text, styles as the few that place text.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from .rendering import TURNS
 # Larger than any message a mail provider accepts in full (Gmail clips at 102 KB); what follows is cut off.
 LONGEST = 2_000_000
 
-POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+POLICY = (
+    "sandbox allow-same-origin; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'self'"
+)
 
 TAGS = {
     "a",
@@ -137,23 +141,26 @@ DISPLAYS = {"block", "inline", "inline-block", "table", "table-row", "table-cell
 _PLAIN = re.compile(r"^[\w\s#.,%!'\"-]*$|^rgba?\([\d\s.,%]*\)$")
 _BACKGROUND = re.compile(r"^(#[0-9a-fA-F]{3,8}|[a-zA-Z]+|rgba?\([\d\s.,%]*\))$")
 
+# Of the message, its pictures' words and its badges.
+STYLE = """body, :host { display: block; margin: 0; padding: 12px; background: #fff; color: #111; }
+body, :host { font: 15px/1.5 Helvetica, Arial, sans-serif; }
+body, :host { overflow-wrap: anywhere; }
+pre { white-space: pre-wrap; font: 13px/1.6 Menlo, Consolas, monospace; }
+img { display: inline-block; min-height: 1.4em; border: 1px dashed #9aa4b2; color: #5b6675; font-size: 12px; }
+img { padding: 2px 4px; max-width: 100%; }
+.sillage-badge { display: inline-block; margin: 0 0 0 6px; padding: 1px 7px; border-radius: 10px; color: #111; }
+.sillage-badge { font: 700 12px/1.5 Arial, sans-serif; letter-spacing: 0; text-decoration: none; text-transform: none; }
+.sillage-badge { border: 1px solid #7a3b00; white-space: nowrap; vertical-align: middle; }
+.heat0 { background: #eef1f4; border-color: #7a8698; } .heat1 { background: #fff3d6; } .heat2 { background: #ffe3a3; }
+.heat3 { background: #ffcb6b; } .heat4 { background: #ff9f45; } .heat5 { background: #ff7a3c; }
+.sillage-badge.marked { outline: 3px solid #0b57d0; outline-offset: 1px; }
+a[class] { border-radius: 3px; box-shadow: 0 0 0 2px #c9d0d9; }
+a.glow1 { box-shadow: 0 0 0 2px #fff3d6; } a.glow2 { box-shadow: 0 0 0 2px #ffe3a3; }
+a.glow3 { box-shadow: 0 0 0 2px #ffcb6b; } a.glow4 { box-shadow: 0 0 0 3px #ff9f45; }
+a.glow5 { box-shadow: 0 0 0 4px #ff7a3c; }
+"""
 FRAME = """<!doctype html><html><head><meta charset="utf-8"><title>{title}</title><style>
-body {{ margin: 0; padding: 12px; font: 15px/1.5 Helvetica, Arial, sans-serif; background: #fff; color: #111; }}
-body {{ overflow-wrap: anywhere; }}
-pre {{ white-space: pre-wrap; font: 13px/1.6 Menlo, Consolas, monospace; }}
-img {{ display: inline-block; min-height: 1.4em; border: 1px dashed #9aa4b2; color: #5b6675; font-size: 12px; }}
-img {{ padding: 2px 4px; max-width: 100%; }}
-.sillage-badge {{ display: inline-block; margin: 0 0 0 6px; padding: 1px 7px; border-radius: 10px; color: #111; }}
-.sillage-badge {{ font: 700 12px/1.5 Arial, sans-serif; letter-spacing: 0; text-decoration: none; text-transform: none; }}
-.sillage-badge {{ border: 1px solid #7a3b00; white-space: nowrap; vertical-align: middle; }}
-.heat0 {{ background: #eef1f4; border-color: #7a8698; }} .heat1 {{ background: #fff3d6; }} .heat2 {{ background: #ffe3a3; }}
-.heat3 {{ background: #ffcb6b; }} .heat4 {{ background: #ff9f45; }} .heat5 {{ background: #ff7a3c; }}
-.sillage-badge.marked {{ outline: 3px solid #0b57d0; outline-offset: 1px; }}
-a[class] {{ border-radius: 3px; box-shadow: 0 0 0 2px #c9d0d9; }}
-a.glow1 {{ box-shadow: 0 0 0 2px #fff3d6; }} a.glow2 {{ box-shadow: 0 0 0 2px #ffe3a3; }}
-a.glow3 {{ box-shadow: 0 0 0 2px #ffcb6b; }} a.glow4 {{ box-shadow: 0 0 0 3px #ff9f45; }}
-a.glow5 {{ box-shadow: 0 0 0 4px #ff7a3c; }}
-</style></head><body>{body}</body></html>"""
+{style}</style></head><body>{body}</body></html>"""
 
 
 @dataclass(frozen=True)
@@ -175,14 +182,26 @@ def heat_of(share: float, hottest: float) -> int:
 
 def html_frame(source: str, places: Sequence[Place], title: str) -> tuple[str, set[int]]:
     """The document for the frame, and the positions that were found in the HTML part `source`."""
+    body, found = html_part(source, places)
+    return _framed(title, body), found
+
+
+def html_part(source: str, places: Sequence[Place]) -> tuple[str, set[int]]:
+    """The HTML part `source`, harmless and with the badges of `places`, every tag of it closed; and the positions found in it."""
     writer = _Marker(places)
     writer.feed(cleaned(source))
     writer.close()
-    return FRAME.format(title=_text(title), body="".join(writer.out)), writer.found
+    return "".join(writer.out), writer.found
 
 
 def text_frame(source: str, places: Sequence[Place], title: str) -> tuple[str, set[int]]:
-    """The same for the text part: a badge behind each address, in the order of the positions."""
+    """The same for the text part."""
+    body, found = text_part(source, places)
+    return _framed(title, body), found
+
+
+def text_part(source: str, places: Sequence[Place]) -> tuple[str, set[int]]:
+    """The text part as HTML: a badge behind each address, in the order of the positions; and the positions found in it."""
     text, out, start, found = source[:LONGEST].translate(TURNS), [], 0, set()
     for place in sorted(places, key=lambda place: place.position):
         at = text.find(place.url, start) if place.url else -1
@@ -193,7 +212,11 @@ def text_frame(source: str, places: Sequence[Place], title: str) -> tuple[str, s
         start = end
         found.add(place.position)
     out.append(html.escape(text[start:]))
-    return FRAME.format(title=_text(title), body=f"<pre>{''.join(out)}</pre>"), found
+    return f"<pre>{''.join(out)}</pre>", found
+
+
+def _framed(title: str, body: str) -> str:
+    return FRAME.format(title=_text(title), style=STYLE, body=body)
 
 
 def cleaned(source: str) -> str:

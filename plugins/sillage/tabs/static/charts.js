@@ -16,12 +16,16 @@
     };
   }
 
+  function isPrinting() { return document.documentElement.classList.contains("printing"); }
+
   function options(spec, number) {
     function said(value) { return number.format(value) + (spec.unit ? "\u202f" + spec.unit : ""); }
     var grid = color("--border"), muted = color("--fg-muted");
     var axis = { stacked: spec.type === "stacked", grid: { color: grid }, border: { color: grid }, ticks: { color: muted, maxRotation: 0, autoSkipPadding: 16 } };
     return {
       responsive: true, maintainAspectRatio: false, animation: false,
+      // Paper has more dots than a screen.
+      devicePixelRatio: isPrinting() ? 3 : undefined,
       interaction: { mode: "index", intersect: false },
       scales: {
         x: Object.assign({}, axis, { grid: { display: false } }),

@@ -32,11 +32,12 @@
   }
 
   // The frame's sandbox forbids target=_top; a link made in Airflow's own document is Airflow's to follow.
-  function leave(address) {
+  function leave(address, target) {
     var parent = parentWindow();
     if (!parent) { window.location.assign(address); return; }
     var outside = parent.document.createElement("a");
     outside.href = address;
+    if (target) { outside.target = target; outside.rel = "noopener"; }
     parent.document.body.appendChild(outside);
     outside.click();
     outside.remove();
@@ -60,6 +61,13 @@
     parent.history.pushState({ idx: (state.idx || 0) + 1, key: "sillage" }, "", address);
     parent.dispatchEvent(new parent.PopStateEvent("popstate", { state: parent.history.state }));
   }
+  // The frame may not open the print dialog, and would print Airflow around the page: the bare page in a tab of its own does.
+  document.addEventListener("click", function (event) {
+    var link = event.target.closest ? event.target.closest("a[data-print]") : null;
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) { return; }
+    event.preventDefault();
+    if (parentWindow()) { leave(link.href + "#print", "_blank"); } else { window.print(); }
+  });
 
   // The session has ended: to Airflow's login, and from there to the page that was asked for.
   function logIn(asked) {

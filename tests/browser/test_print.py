@@ -1,0 +1,90 @@
+"""The tabs on paper: the bare page in a tab of its own, light whatever the screen is, charts and the message whole."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from support.tabs_pages import PAGES, open_tab
+
+pytestmark = pytest.mark.slow
+
+DELIVERY = "d-newsletter-janvier"
+# The width of A4 between the margins of the style, at 96 dots an inch.
+SHEET = 702
+PRINTED = """() => {
+  window.dispatchEvent(new Event("beforeprint"));
+  const shown = element => element.getClientRects().length > 0;
+  const style = element => getComputedStyle(element);
+  const frame = document.querySelector(".message iframe");
+  return {
+    background: style(document.body).backgroundColor,
+    ink: style(document.body).color,
+    buttons: [...document.querySelectorAll("header.top, form.filters, main button, .tip")].filter(shown).length,
+    switches: [...document.querySelectorAll(".switch")].map(one => [...one.querySelectorAll("a")].filter(shown).length),
+    charts: [...document.querySelectorAll("canvas")].map(one => one.getBoundingClientRect().width),
+    heat: [...document.querySelectorAll(".cell.h9")].map(one => style(one).backgroundColor)[0],
+    hidden: frame ? frame.contentDocument.documentElement.scrollHeight - frame.clientHeight : 0,
+    address: document.querySelector(".on-paper").innerText,
+    width: document.documentElement.scrollWidth,
+  };
+}"""
+
+
+def has_printed(page: Any) -> bool:
+    """Whether the page asked for paper within some seconds; the page's policy lets no text be evaluated in it."""
+    for _ in range(100):
+        if page.evaluate("() => window.hasPrinted === true"):
+            return True
+        page.wait_for_timeout(100)
+    return False
+
+
+def test_print_opens_the_bare_page_and_prints_it(login: Any, airflow: Any) -> None:
+    page = login()
+    page.context.add_init_script("window.print = () => { window.hasPrinted = true; }")
+    frame = open_tab(page, airflow.url, f"/delivery?id={DELIVERY}&events=all")
+    with page.context.expect_page() as opened:
+        frame.get_by_role("link", name="Print").click()
+    bare = opened.value
+    assert has_printed(bare)
+    assert re.search(rf"/tracking/delivery\?id={DELIVERY}&events=all$", bare.url)
+    assert bare.locator("canvas").count() == 2
+    # There the link prints at once.
+    bare.evaluate("window.hasPrinted = false")
+    bare.get_by_role("link", name="Print").click()
+    assert has_printed(bare)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_on_paper_is_light_whole_and_without_what_only_a_screen_can_do(
+    login: Any, airflow: Any, path: str
+) -> None:
+    page = login(color_scheme="dark", viewport={"width": SHEET, "height": 1000})
+    page.goto(f"{airflow.url}/tracking{path.format(id=DELIVERY)}", wait_until="load")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.emulate_media(media="print", color_scheme="dark")
+    found = page.evaluate(PRINTED)
+    assert found["background"] == "rgb(255, 255, 255)"
+    assert "0.23" in found["ink"] or found["ink"].startswith("rgb(")
+    assert found["buttons"] == 0
+    assert all(shown <= 1 for shown in found["switches"]), found["switches"]
+    assert all(SHEET * 0.8 < width <= SHEET for width in found["charts"]), found["charts"]
+    assert found["heat"] is None or found["heat"].startswith("rgba(59, 111, 182")
+    assert found["hidden"] <= 0
+    assert path.format(id=DELIVERY).partition("?")[0] in found["address"]
+    # The screen gets its own back.
+    page.emulate_media(media="screen", color_scheme="dark")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("[document.documentElement.dataset.theme, document.documentElement.className]") == ["dark", ""]
+
+
+def test_the_message_goes_to_paper_with_every_badge(login: Any, airflow: Any) -> None:
+    page = login()
+    page.goto(f"{airflow.url}/tracking/delivery/positions?id={DELIVERY}", wait_until="load")
+    badges = page.frame_locator(".message iframe").locator(".sillage-badge").count()
+    assert badges > 40
+    with_message = page.pdf(format="A4", print_background=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", with_message)) >= 3
