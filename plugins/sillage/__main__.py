@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from . import __version__, alerts, imports, installation
+from . import __version__, alerts, imports, installation, reports
 from . import settings as settings_module
 from .airflow_settings import UnusableConnectionError
 from .arguments import ARGUMENTS
@@ -60,6 +60,7 @@ EXPECTED = (
     runs.RunError,
     trial.TrialError,
     imports.ImportFailure,
+    reports.ReportError,
     LinkError,
     ProofError,
     BackupError,
@@ -279,6 +280,24 @@ def import_history(chosen: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def report(chosen: Settings, arguments: argparse.Namespace) -> int:
+    """Write one delivery's report, a file of HTML that needs nothing else."""
+    url = chosen.tabs_url or (state.owner_url(chosen) if was_started(chosen) else chosen.warehouse_url)
+    written = reports.write(
+        url,
+        arguments.delivery,
+        arguments.out,
+        language=arguments.language,
+        is_people=not arguments.all_events,
+        with_addresses=arguments.with_addresses,
+    )
+    if isinstance(written, str):
+        print(written)
+    else:
+        say(f"The report stands in {written}: open it in a browser, which also prints it or makes a PDF of it.")
+    return 0
+
+
 def airflow(chosen: Settings, arguments: argparse.Namespace) -> int:
     """Airflow's own command line, on the Airflow that `make up` starts."""
     with only_one(chosen):
@@ -351,6 +370,7 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "run": run,
     "try": try_file,
     "import": import_history,
+    "report": report,
     "airflow": airflow,
     "init": init,
     "collector": collector,

@@ -32,6 +32,16 @@ def _import(command: argparse.ArgumentParser) -> None:
     command.add_argument("--hour", help="hour of arrival in UTC, like 2026-01-01T00 (default: the present one)")
 
 
+def _report(command: argparse.ArgumentParser) -> None:
+    command.add_argument("delivery", help="its id, as the list of deliveries in the Tracking tabs has it")
+    command.add_argument(
+        "--out", type=Path, help="the file or folder to write to; - prints it (default: report-ID.html)"
+    )
+    command.add_argument("--language", choices=("en", "fr"), default="en")
+    command.add_argument("--all-events", action="store_true", help="count machines too (default: people only)")
+    command.add_argument("--with-addresses", action="store_true", help="leave addresses of recipients as they are")
+
+
 def _health(command: argparse.ArgumentParser) -> None:
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="the whole report for a program")
@@ -76,6 +86,7 @@ ARGUMENTS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "run": _run,
     "try": _try,
     "import": _import,
+    "report": _report,
     "health": _health,
     "backup": _backup,
     "restore": _restore,

@@ -48,6 +48,7 @@ class Settings:
     alert_mail: str = ""
     alert_apprise: str = ""
     erasures: Path = Path("erasures.jsonl")  # the list of erasures, which a restore repeats
+    report_to: str = ""  # who gets the reports by mail, with commas
     database_cores: int | None = None  # of the machine that Postgres has; None: found out (transform/capacity.py)
     database_memory_gb: int | None = None
 
@@ -120,6 +121,7 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         alert_mail=given.get("SILLAGE_ALERT_MAIL") or "",
         alert_apprise=given.get("SILLAGE_ALERT_APPRISE") or "",
         erasures=Path(given.get("SILLAGE_ERASURES") or home / "erasures.jsonl").expanduser().absolute(),
+        report_to=given.get("SILLAGE_REPORT_TO") or "",
         tabs_url=_with_password(given.get("SILLAGE_TABS_URL") or "", given.get("SILLAGE_TABS_PASSWORD_FILE")),
         currency=(given.get("SILLAGE_CURRENCY") or "").strip()[:8],
         time_zone=_time_zone(given.get("SILLAGE_TIME_ZONE")),

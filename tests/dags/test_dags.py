@@ -16,6 +16,7 @@ EXPECTED = {
     "tracking": ("0 * * * *", "triage/clear-and-rerun"),
     "erasure": (None, "triage/clear-and-rerun"),
     "cleanup": ("30 3 * * *", "triage/clear-and-rerun"),
+    "reports": ("0 7 * * 1", "triage/clear-and-rerun"),
 }
 WIRING = sorted([*(CHECKOUT / "dags").glob("*.py"), *(CHECKOUT / "plugins" / "sillage" / "airflow_dags").glob("*.py")])
 SECTIONS = ("### Purpose", "### Window", "### If it fails", "### Backfill", "### Owner")

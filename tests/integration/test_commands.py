@@ -171,7 +171,7 @@ def test_airflows_command_line_knows_the_dags_and_plans_a_days_backfill(home: Pa
     found = sillage(home, "airflow", "dags", "list", "--output", "json")
     # Warnings of Airflow's may come before.
     rows = json.loads(found.stdout.splitlines()[-1])
-    assert {row["dag_id"] for row in rows} == {"tracking", "cleanup", "erasure"}
+    assert {row["dag_id"] for row in rows} == {"tracking", "cleanup", "erasure", "reports"}
     planned = sillage(
         home, "airflow", "backfill", "create", "--dag-id", "tracking", "--from-date", "2026-01-01T00:00",
         "--to-date", "2026-01-01T23:00", "--dry-run",

@@ -76,6 +76,7 @@ def build(settings: Settings, credentials: Credentials, warehouse_url: str, meta
         "SILLAGE_ALERT_MAIL": settings.alert_mail,
         "SILLAGE_ALERT_APPRISE": settings.alert_apprise,
         "SILLAGE_ERASURES": str(settings.erasures),
+        "SILLAGE_REPORT_TO": settings.report_to,
         "SILLAGE_TABS_URL": reader_url(warehouse_url, "tabs_reader", credentials.readers["tabs_reader"]),
         "DBT_PROJECT_DIR": str(settings.dbt_project),
         "DBT_PROFILES_DIR": str(settings.dbt_project),
