@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from .. import settings
 from ..privacy import hide_addresses
 from .trouble import unknown
 
@@ -25,7 +27,7 @@ def write(
     reader = Reader(url, connections=1)
     try:
         with reader.snapshot() as cursor:
-            made = report.made(cursor, delivery_id, Speech(language), is_people, shown)
+            made = report.made(cursor, delivery_id, Speech(language, ZoneInfo(settings.load().time_zone)), is_people, shown)
     finally:
         reader.close()
     if made is None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from .. import settings
 from ..privacy import hide_addresses
@@ -39,7 +40,7 @@ def mail(
 
     chosen = settings.load()
     receivers = _receivers(to or chosen.report_to)
-    speech, shown = Speech(language), str if with_addresses else hide_addresses
+    speech, shown = Speech(language, ZoneInfo(chosen.time_zone)), str if with_addresses else hide_addresses
     reader = Reader(chosen.tabs_url or chosen.warehouse_url, connections=1)
     try:
         with reader.snapshot() as cursor:

@@ -39,17 +39,19 @@ class Report:
 def made(cursor: Any, delivery_id: str, speech: Speech, is_people: bool, shown: Callable[[str], str]) -> Report | None:
     """The report of a delivery, of people only or of all events, read within the snapshot of `cursor`; None where there is none.
 
-    `shown` is what the text becomes for its reader (guard.shown_to_caller, privacy.hide_addresses). Times are UTC.
+    `shown` is what the text becomes for its reader (guard.shown_to_caller, privacy.hide_addresses). Times are in the zone of `speech`.
     """
     delivery = deliveries.one(cursor, delivery_id)
     if delivery is None:
         return None
     average = None
     if delivery.sent_at is not None and not delivery.delivery_id.startswith("unassigned:"):
-        average = averages.earlier(cursor, delivery.channel, delivery.sent_at, is_people)
+        average = averages.earlier(
+            cursor, averages.Alike(delivery.channel, delivery.category), delivery.sent_at, is_people
+        )
     rates = figures.rates(delivery, average, is_people)
     values = {
-        **_tracked(cursor, delivery, is_people),
+        **_tracked(cursor, delivery, is_people, speech),
         **_drawn(cursor, delivery, speech),
         "domains": activity.domains(cursor, [delivery_id], is_people),
         "bounced": None
@@ -92,16 +94,16 @@ def file_name(delivery_id: str) -> str:
     return f"report-{re.sub(r'[^A-Za-z0-9._-]+', '-', delivery_id).strip('-.')[:80] or 'delivery'}.html"
 
 
-def _tracked(cursor: Any, delivery: Any, is_people: bool) -> dict[str, Any]:
+def _tracked(cursor: Any, delivery: Any, is_people: bool, speech: Speech) -> dict[str, Any]:
     """What is known of a delivery whose behaviour was tracked."""
     ids = [delivery.delivery_id]
-    over = activity.span(cursor, {delivery.delivery_id: delivery.sent_at}, "all", "hour")
+    over = activity.span(cursor, {delivery.delivery_id: delivery.sent_at}, "all", "hour", speech.zone)
     started_at = delivery.sent_at or delivery.first_event_at
     clicked = links.clicked(cursor, delivery.delivery_id, "url", is_people)
     return {
-        "curves": Curves(over, activity.counts(cursor, over), is_people) if over else None,
+        "curves": Curves(over, activity.counts(cursor, over), is_people, speech) if over else None,
         "reached": activity.time_to_reach(cursor, ids, started_at, is_people) if started_at else None,
-        "weeks": {kind: activity.week(cursor, ids, kind, is_people) for kind in ("open", "click")},
+        "weeks": {kind: activity.week(cursor, ids, kind, is_people, speech.zone) for kind in ("open", "click")},
         "breakdowns": {name: activity.breakdown(cursor, ids, "open", name, is_people) for name, _ in BREAKDOWNS},
         "clicked": clicked,
         "click_total": sum(row.click_count for row in clicked),
