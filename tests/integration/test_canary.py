@@ -30,8 +30,9 @@ CANARY = "canaryq7"
 ADDRESS = f"{CANARY}.bird@nest.example"
 URL = f"https://shop.example/?email={quote(ADDRESS)}&to={quote(quote(f'mailto:{ADDRESS}'))}"
 MARTS = (
-    "deliveries", "links", "recipient_tracking", "delivery_statistics", "url_clicks", "click_positions", "delivery_activity",
-    "delivery_breakdown", "delivery_domains", "workflow_windows",
+    "deliveries", "links", "recipient_tracking", "delivery_statistics", "url_clicks", "click_positions",
+    "delivery_activity", "daily_engagement", "calendar", "delivery_breakdown", "delivery_domains", "recipient_engagement",
+    "workflow_windows",
 )  # fmt: skip
 # A message id looks like an address (RFC 5322) and is nobody's, so it is shown as it is (docs/sources.md).
 SHOWN = {"recipient_tracking.message_id"}

@@ -24,7 +24,8 @@ UNTIL = datetime(2026, 1, 4, tzinfo=UTC)
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 MARTS = (
     "deliveries", "recipients", "links", "recipient_tracking", "delivery_statistics", "url_clicks", "click_positions",
-    "delivery_activity", "delivery_breakdown", "delivery_domains", "messages", "workflow_windows",
+    "delivery_activity", "daily_engagement", "calendar", "delivery_breakdown", "delivery_domains", "messages",
+    "recipient_engagement", "workflow_windows",
 )  # fmt: skip
 
 

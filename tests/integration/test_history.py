@@ -15,8 +15,8 @@ from support.hours import mart, rows, run_hours
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 EVENTS = 12_000
 RECOUNTED = (
-    "delivery_statistics", "url_clicks", "click_positions", "delivery_activity", "delivery_breakdown", "delivery_domains",
-    "recipient_tracking", "messages", "recipients", "links", "deliveries",
+    "delivery_statistics", "url_clicks", "click_positions", "delivery_activity", "daily_engagement", "delivery_breakdown",
+    "delivery_domains", "recipient_tracking", "messages", "recipients", "links", "deliveries",
 )  # fmt: skip
 
 

@@ -21,9 +21,11 @@ WIDTH = 2**20
 MARTS = (
     "delivery_statistics",
     "delivery_activity",
+    "daily_engagement",
     "delivery_breakdown",
     "recipient_tracking",
     "messages",
+    "recipient_engagement",
     "url_clicks",
 )
 

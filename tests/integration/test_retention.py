@@ -26,6 +26,7 @@ FIGURES = (
     "url_clicks",
     "click_positions",
     "delivery_activity",
+    "daily_engagement",
     "delivery_breakdown",
     "delivery_domains",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
 from typing import Any
@@ -32,9 +32,12 @@ def all_marts(resolved: Resolved) -> dict[str, list[Row]]:
         "url_clicks": url_clicks,
         "click_positions": click_positions,
         "delivery_activity": delivery_activity,
+        "daily_engagement": daily_engagement,
+        "calendar": calendar,
         "delivery_breakdown": delivery_breakdown,
         "delivery_domains": delivery_domains,
         "messages": messages,
+        "recipient_engagement": recipient_engagement,
         "workflow_windows": workflow_windows,
     }
     return {name: sorted(make(resolved), key=lambda row: str(list(row.values()))) for name, make in makers.items()}
@@ -281,6 +284,56 @@ def delivery_activity(resolved: Resolved) -> Iterable[Row]:
         }
 
 
+def daily_engagement(resolved: Resolved) -> Iterable[Row]:
+    """One row per delivery, day (of UTC) and type of tracking event; opens that are repeats do not count."""
+    groups = defaultdict(list)
+    firsts: Counter[tuple[Any, ...]] = Counter()
+    for event in _counted(resolved.events):
+        groups[event.delivery_id, moment(event.at).date(), event.event_type].append(event)
+    for events in _messages(_counted(resolved.events)):
+        for event_type in {event.event_type for event in events}:
+            first = min(event.at for event in _of(events, event_type))
+            firsts[events[0].delivery_id, moment(first).date(), event_type] += 1
+    for (delivery_id, day, event_type), events in groups.items():
+        yield {
+            "delivery_id": delivery_id,
+            "day": day,
+            "event_type": event_type,
+            "event_count": len(events),
+            "human_event_count": len(_human(events)),
+            "first_count": firsts[delivery_id, day, event_type],
+        }
+
+
+def calendar(resolved: Resolved) -> Iterable[Row]:
+    """One row per day (of UTC) of the years that have events or hours."""
+    hours = [record.hour for record in resolved.records]
+    if not hours:
+        return
+    first = min([*hours, *(moment(event.at) for event in resolved.events)])
+    last = max(hours) + timedelta(hours=25)
+    day = datetime(first.year, 1, 1, tzinfo=UTC)
+    while day.year <= last.year:
+        monday = day - timedelta(days=day.weekday())
+        yield {
+            "day": day.date(),
+            "year_number": day.year,
+            "quarter_number": (day.month + 2) // 3,
+            "month_number": day.month,
+            "day_of_month": day.day,
+            "day_of_week": day.isoweekday(),
+            "week_year": day.isocalendar().year,
+            "week_number": day.isocalendar().week,
+            "is_weekend": day.weekday() >= 5,
+            "quarter_start": day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1).date(),
+            "month_start": day.replace(day=1).date(),
+            "week_start": monday.date(),
+            "starts_at": day,
+            "ends_at": day + timedelta(days=1),
+        }
+        day += timedelta(days=1)
+
+
 def delivery_breakdown(resolved: Resolved) -> Iterable[Row]:
     """One row per delivery, type of tracking event, device, OS and browser; opens that are repeats do not count."""
     groups = defaultdict(list)
@@ -358,6 +411,48 @@ def _became(events: list[Event]) -> str | None:
     if _is_soft_bounced(events):
         return "soft_bounce"
     return next((status for status in ("rejected", "deferred", "sent") if _of(events, status)), None)
+
+
+def recipient_engagement(resolved: Resolved) -> Iterable[Row]:
+    """One row per recipient that an event names: when they last did something, and their score at the newest hour's end."""
+    groups = defaultdict(list)
+    for event in resolved.events:
+        if event.recipient_id != "unknown":
+            groups[event.recipient_id].append(event)
+    as_of = max((record.hour for record in resolved.records), default=None)
+    for recipient_id, events in groups.items():
+        opens, clicks = _looks(events), _of(events, "click")
+        delivered, returned = _last(_of(events, "delivered")), _last(_of(events, "hard_bounce"))
+        is_undeliverable = returned is not None and (delivered is None or delivered <= returned)
+        lost = is_undeliverable or _of(events, "opt_out") or _of(events, "complaint")
+        assert as_of is not None
+        end = as_of + timedelta(hours=1)
+        yield {
+            "recipient_id": recipient_id,
+            "score": 0 if lost else _score(end, _last(_human(opens)), _last(_human(clicks))),
+            "human_open_count": len(_human(opens)),
+            "human_click_count": len(_human(clicks)),
+            "is_undeliverable": is_undeliverable,
+            "is_opted_out": bool(_of(events, "opt_out")),
+            "is_complaint": bool(_of(events, "complaint")),
+            "last_delivered_at": delivered,
+            "last_opened_at": _last(opens),
+            "last_clicked_at": _last(clicks),
+            "human_last_opened_at": _last(_human(opens)),
+            "human_last_clicked_at": _last(_human(clicks)),
+            "as_of": end,
+        }
+
+
+def _score(end: datetime, opened: datetime | None, clicked: datetime | None) -> int:
+    """Points for the last click, and for the last sign of life, by their age in days."""
+    alive = max((moment for moment in (opened, clicked) if moment), default=None)
+    score = 0
+    for at, points in ((clicked, (60, 40, 20)), (alive, (40, 25, 10))):
+        if at is not None:
+            age = (end - at) // timedelta(days=1)
+            score += next((value for days, value in zip((30, 90, 180), points, strict=True) if age < days), 0)
+    return score
 
 
 def workflow_windows(resolved: Resolved) -> Iterable[Row]:

@@ -22,6 +22,7 @@ UNTOLD = {
     "delivery_statistics": {"withheld_open_count", "as_of"},
     "click_positions": {"link_id", "url", "label"},
     "messages": {"bounce_reason"},
+    "recipient_engagement": {"as_of"},
     "workflow_windows": {"published_at", "event_count", "duplicate_count"},
 }
 
@@ -73,4 +74,7 @@ def assert_marts_are_the_oracles(url: str, zone: Path) -> None:
         if name == "workflow_windows":
             # Every hour that was run has a row, also the empty ones.
             found = [row for row in found if row["record_count"]]
+        if name == "calendar":
+            # A year may have nothing but empty hours.
+            found = [row for row in found if row["year_number"] in {day["year_number"] for day in wanted}]
         assert not differences(found, wanted), name

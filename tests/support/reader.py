@@ -22,6 +22,10 @@ PAIRS = {
         "sum(click_count) from marts.delivery_statistics",
         "sum(event_count) from marts.delivery_activity where event_type = 'click'",
     ),
+    "clicks and those of the days": (
+        "sum(click_count) from marts.delivery_statistics",
+        "sum(event_count) from marts.daily_engagement where event_type = 'click'",
+    ),
     "opens and those of the devices": (
         "sum(open_count) from marts.delivery_statistics",
         "sum(event_count) from marts.delivery_breakdown where event_type = 'open'",

@@ -29,3 +29,44 @@
 {% macro utc_day(expression) %}{{ return(adapter.dispatch('utc_day', 'sillage')(expression)) }}{% endmacro %}
 
 {% macro postgres__utc_day(expression) -%} to_char({{ expression }} at time zone 'UTC', 'YYYY-MM-DD') {%- endmacro %}
+
+{# The day on which an instant falls in the site's time zone (var site_time_zone). #}
+{% macro site_day(expression) %}{{ return(adapter.dispatch('site_day', 'sillage')(expression)) }}{% endmacro %}
+
+{% macro postgres__site_day(expression) -%}
+    cast(({{ expression }}) at time zone {{ as_text(var('site_time_zone')) }} as date)
+{%- endmacro %}
+
+{# The instant at which a day begins in the site's time zone. #}
+{% macro start_of_site_day(day) %}{{ return(adapter.dispatch('start_of_site_day', 'sillage')(day)) }}{% endmacro %}
+
+{% macro postgres__start_of_site_day(day) -%}
+    cast({{ day }} as timestamp) at time zone {{ as_text(var('site_time_zone')) }}
+{%- endmacro %}
+
+{# A part of a day as an integer: year, quarter, month, day, isoyear, week (of that year, ISO 8601) or isodow (Monday is 1). #}
+{% macro day_part(part, day) %}{{ return(adapter.dispatch('day_part', 'sillage')(part, day)) }}{% endmacro %}
+
+{% macro postgres__day_part(part, day) -%} cast(extract({{ part }} from {{ day }}) as integer) {%- endmacro %}
+
+{# The first day of the `unit` (year, quarter, month or week, which begins on Monday) that a day lies in. #}
+{% macro first_day_of(unit, day) %}{{ return(adapter.dispatch('first_day_of', 'sillage')(unit, day)) }}{% endmacro %}
+
+{% macro postgres__first_day_of(unit, day) -%} cast(date_trunc('{{ unit }}', cast({{ day }} as timestamp)) as date) {%- endmacro %}
+
+{# Every day from the first to the last, as a subquery with the column `day`. #}
+{% macro all_days(first, last) %}{{ return(adapter.dispatch('all_days', 'sillage')(first, last)) }}{% endmacro %}
+
+{% macro postgres__all_days(first, last) -%}
+    (
+        select cast(moment as date) as day
+        from generate_series(cast({{ first }} as timestamp), cast({{ last }} as timestamp), interval '1 day') as moment
+    )
+{%- endmacro %}
+
+{# How many whole days lie between two instants. #}
+{% macro days_between(earlier, later) %}{{ return(adapter.dispatch('days_between', 'sillage')(earlier, later)) }}{% endmacro %}
+
+{% macro postgres__days_between(earlier, later) -%}
+    cast(floor(extract(epoch from {{ later }} - {{ earlier }}) / 86400) as integer)
+{%- endmacro %}
