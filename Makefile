@@ -8,7 +8,7 @@ DBT := DBT_PROFILES_DIR=dbt_project DBT_PROJECT_DIR=dbt_project DBT_SEND_ANONYMO
 # What a shell holds for other Pythons.
 unexport PYTHONHOME PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS
 
-.PHONY: help up down status logs backup restore psql run try test-tracking airflow demo-data test bench lint audit sbom screenshots format pins
+.PHONY: help up down status logs backup restore psql run try test-tracking airflow bi demo-data test bench lint audit sbom screenshots docs format pins
 # The commands share one home and one virtual environment.
 .NOTPARALLEL:
 
@@ -54,6 +54,9 @@ test-tracking: .venv/.dev ## send a mail, open and click it in a real browser, f
 airflow: .venv/.runtime ## Airflow's own command line: make airflow CMD="dags list-runs tracking"
 	@$(SILLAGE) airflow $(CMD)
 
+bi: .venv/.runtime .venv-bi/.done ## Superset with dashboards on the warehouse (BI_LANGUAGE=fr: in French); needs Python 3.11 or 3.12
+	@$(if $(BI_LANGUAGE),SILLAGE_BI_LANGUAGE=$(BI_LANGUAGE)) $(VENV)/python -m bi.superset.serve
+
 demo-data: .venv/.runtime ## make the demo's landing zone without starting anything
 	@$(SILLAGE) demo-data
 
@@ -83,6 +86,9 @@ sbom: .venv/audit/.made ## the list of parts of what is installed, as CycloneDX:
 screenshots: .venv/.dev dbt_project/target/manifest.json ## pictures of the tabs for the docs (needs Chromium)
 	SILLAGE_SCREENSHOTS=docs/images $(VENV)/python -m pytest tests/browser/test_screenshots.py
 
+docs: .venv/.dev .venv-docs/.done ## a site of the pages and of dbt's description of every table, in docs-site/
+	$(VENV)/python tools/build_docs.py docs-site
+
 format: .venv/.dev ## put the code into the form that lint wants
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
@@ -91,7 +97,17 @@ pins: .venv/.dev ## write constraints.txt and constraints-dev.txt anew from the 
 	$(VENV)/uv pip compile $(PIN) requirements.txt requirements-dev.txt -o constraints-dev.txt
 	$(VENV)/uv pip compile $(PIN) -c constraints-dev.txt requirements.txt -o constraints.txt
 	$(VENV)/uv pip compile $(PIN) requirements-audit.txt -o constraints-audit.txt
+	$(VENV)/uv pip compile $(PIN) bi/superset/requirements.txt -o bi/superset/constraints.txt
+	$(VENV)/uv pip compile $(PIN) tools/docs-requirements.txt -o tools/docs-constraints.txt
 PIN := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make pins"
+
+.venv-bi/.done: bi/superset/constraints.txt tools/venv.sh
+	@tools/venv.sh bi/superset/constraints.txt .venv-bi
+	@touch $@
+
+.venv-docs/.done: tools/docs-constraints.txt tools/venv.sh
+	@tools/venv.sh tools/docs-constraints.txt .venv-docs
+	@touch $@
 
 .venv/.runtime: constraints.txt tools/venv.sh
 	@tools/venv.sh constraints.txt

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Make the virtual environment .venv from a pinned list (constraints.txt or constraints-dev.txt) with the hashes it names.
+# Make a virtual environment (.venv, or the folder named) from a pinned list of packages with the hashes it names.
 # Written for a shell, because the Python that would say "I am too old" may be too old to read us.
 set -u
 pins="$1"
+venv="${2:-.venv}"
 log=.venv.log
 
 say() { printf '%s\n' "$*" >&2; }
@@ -35,7 +36,7 @@ explain() {
 }
 
 # uv installs the list in seconds where pip takes minutes, but does not read pip's settings: hand it what is set there.
-setting() { .venv/bin/python -m pip config get "global.$1" 2>/dev/null || true; }
+setting() { $venv/bin/python -m pip config get "global.$1" 2>/dev/null || true; }
 with_uv() {
     index="${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-$(setting index-url)}}"
     links="${UV_FIND_LINKS:-${PIP_FIND_LINKS:-$(setting find-links | tr '\n' ' ')}}"
@@ -43,22 +44,24 @@ with_uv() {
     [ -n "$links" ] && export UV_FIND_LINKS="$(echo $links | tr ' ' ',')"
     certificate="${SSL_CERT_FILE:-${PIP_CERT:-$(setting cert)}}"
     [ -n "$certificate" ] && export SSL_CERT_FILE="$certificate"
-    awk '/^uv==/ { found = 1 } found { print } found && !/\\$/ { exit }' "$pins" >.venv/uv.txt
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.txt &&
-        .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --no-deps -r "$pins"
+    awk '/^uv==/ { found = 1 } found { print } found && !/\\$/ { exit }' "$pins" >"$venv/uv.txt"
+    $venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$venv/uv.txt" &&
+        $venv/bin/uv pip install --quiet --python $venv/bin/python --require-hashes --no-deps -r "$pins"
 }
 with_pip() {
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --retries 2 --require-hashes --no-deps -r "$pins"
+    $venv/bin/python -m pip install --quiet --disable-pip-version-check --retries 2 --require-hashes --no-deps -r "$pins"
 }
 
-[ -x .venv/bin/python ] && .venv/bin/python -c '' 2>/dev/null || {
+[ -x $venv/bin/python ] && $venv/bin/python -c '' 2>/dev/null || {
     python=$(find_python) || exit 1
-    say "Making .venv with $($python --version)."
-    "$python" -m venv --clear .venv >"$log" 2>&1 || explain
+    say "Making $venv with $($python --version)."
+    "$python" -m venv --clear "$venv" >"$log" 2>&1 || explain
 }
 say "Installing the packages of $pins (a few minutes the first time)."
 with_uv >"$log" 2>&1 || with_pip >>"$log" 2>&1 || explain
+# What is not ours has no package of ours.
+[ "$venv" = .venv ] || { rm -f "$log"; exit 0; }
 # As an editable installation would: our package is this checkout's, whoever asks for it.
-.venv/bin/python -c 'import pathlib, sysconfig; here = pathlib.Path("plugins").resolve()
+$venv/bin/python -c 'import pathlib, sysconfig; here = pathlib.Path("plugins").resolve()
 pathlib.Path(sysconfig.get_path("purelib"), "sillage.pth").write_text(f"{here}\n", encoding="utf-8")'
 rm -f "$log"

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from . import __version__, alerts, imports, installation, reports
+from . import __version__, alerts, imports, installation, outbox, reports
 from . import settings as settings_module
 from .airflow_settings import UnusableConnectionError
 from .arguments import ARGUMENTS
@@ -65,6 +65,7 @@ EXPECTED = (
     ProofError,
     BackupError,
     ErasureListError,
+    outbox.OutboxError,
 )
 INTERRUPTED = 130
 NOTHING_STARTED = "Nothing was ever started here: `make up` starts everything."
@@ -298,6 +299,19 @@ def report(chosen: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def export(chosen: Settings, arguments: argparse.Namespace) -> int:
+    """Write a file for a sending tool: every recipient's engagement, one file a day."""
+    if not chosen.warehouse_url and not state.is_database_up(chosen):
+        raise SettingError(
+            "There is no warehouse to export from: run `make up` first, or name one in SILLAGE_WAREHOUSE_URL."
+        )
+    written = outbox.export(
+        state.owner_url(chosen), arguments.outbox or chosen.outbox, has_addresses=arguments.addresses
+    )
+    say(f"The engagement of {written.recipient_count:,} recipients stands in {written.place}.")
+    return 0
+
+
 def airflow(chosen: Settings, arguments: argparse.Namespace) -> int:
     """Airflow's own command line, on the Airflow that `make up` starts."""
     with only_one(chosen):
@@ -371,6 +385,7 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "try": try_file,
     "import": import_history,
     "report": report,
+    "export": export,
     "airflow": airflow,
     "init": init,
     "collector": collector,

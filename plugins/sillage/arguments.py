@@ -42,6 +42,12 @@ def _report(command: argparse.ArgumentParser) -> None:
     command.add_argument("--with-addresses", action="store_true", help="leave addresses of recipients as they are")
 
 
+def _export(command: argparse.ArgumentParser) -> None:
+    command.add_argument("what", choices=("engagement",), help="every recipient's last open, last click and score")
+    command.add_argument("--outbox", help="the folder or bucket to write into (default: SILLAGE_OUTBOX)")
+    command.add_argument("--addresses", action="store_true", help="with e-mail addresses, which are personal data")
+
+
 def _health(command: argparse.ArgumentParser) -> None:
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="the whole report for a program")
@@ -87,6 +93,7 @@ ARGUMENTS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "try": _try,
     "import": _import,
     "report": _report,
+    "export": _export,
     "health": _health,
     "backup": _backup,
     "restore": _restore,

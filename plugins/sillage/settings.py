@@ -49,6 +49,7 @@ class Settings:
     alert_apprise: str = ""
     erasures: Path = Path("erasures.jsonl")  # the list of erasures, which a restore repeats
     report_to: str = ""  # who gets the reports by mail, with commas
+    outbox: str = ""  # where files for sending tools go: a folder or a bucket
     database_cores: int | None = None  # of the machine that Postgres has; None: found out (transform/capacity.py)
     database_memory_gb: int | None = None
 
@@ -115,6 +116,7 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         replica_url=_with_password(
             given.get("SILLAGE_REPLICA_URL") or "", given.get("SILLAGE_WAREHOUSE_PASSWORD_FILE")
         ),
+        outbox=given.get("SILLAGE_OUTBOX") or str(home / "outbox"),
         admin_url=given.get("SILLAGE_ADMIN_URL") or "",
         alert_url=given.get("SILLAGE_ALERT_URL") or "",
         alert_slack=given.get("SILLAGE_ALERT_SLACK") or "",

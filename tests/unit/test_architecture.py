@@ -40,6 +40,7 @@ ARROWS: dict[str, set[str]] = {
     "reports": {"tabs", "settings", "privacy"},
     "airflow_tabs": {"tabs"},
     "installation": {"airflow_settings", "transform", "warehouse", "settings"},
+    "outbox": {"landing", "warehouse"},
     "demo": {"window"},
     "links": set(),
     "collector": {"reading", "links", "settings"},
@@ -74,6 +75,7 @@ ARROWS: dict[str, set[str]] = {
         "quickstart",
         "installation",
         "imports",
+        "outbox",
         "airflow_settings",
         "settings",
         "transform",
@@ -84,6 +86,7 @@ ARROWS: dict[str, set[str]] = {
 # Who may speak to Postgres.
 CONNECTED = {
     "warehouse",
+    "outbox",
     "imports",
     "landing",
     "runs",

@@ -21,6 +21,7 @@ PAGES = [*sorted(CHECKOUT.glob("*.md")), CHECKOUT / "examples" / "README.md", *s
 # Folders of the repository: what a page names below them must be there.
 ROOMS = (
     "bench",
+    "bi",
     "dags",
     "dbt_project",
     "deploy",
