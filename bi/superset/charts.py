@@ -117,6 +117,8 @@ def _of_tables(shown: list[str]) -> dict[str, Any]:
         "include_search": True,
         "table_timestamp_format": TIME_FORMAT,
         "show_cell_bars": True,
+        # A label or an address is shown as it is, and never as HTML of whoever sent it.
+        "allow_render_html": False,
         "column_config": formats,
     }
 

@@ -137,3 +137,8 @@ def test_exposures_name_every_dashboard_and_the_marts_that_it_reads() -> None:
         assert found[f"superset_{name}"] == {
             mart for dataset in datasets for mart in bundle.plan()["datasets"][dataset]["of"]
         }
+
+
+def test_no_table_renders_the_html_of_a_hostile_label() -> None:
+    tables = [content["params"] for content in FILES.values() if content.get("viz_type") == "table"]
+    assert len(tables) > 5 and not any(params["allow_render_html"] for params in tables)
