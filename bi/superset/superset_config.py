@@ -1,4 +1,4 @@
-"""Superset's own settings, for `make bi` and the compose profile. Superset imports this file; see docs/bi.md.
+"""Superset's own settings, for `make bi`. Superset imports this file; see docs/bi.md.
 
 Secrets come as files (SILLAGE_BI_SECRET_KEY_FILE) or from the environment, never from here.
 """
