@@ -51,8 +51,9 @@ def pgbackrest(folder: Path, server: Server) -> Callable[..., None]:
         pytest.skip("pgbackrest is not installed (Debian: apt-get install pgbackrest)")
     told = (CHECKOUT / "deploy" / "pgbackrest" / "pgbackrest.conf").read_text()
     repository = folder / "repository"
-    for path in ("/var/lib/pgbackrest", "/var/spool/pgbackrest"):
-        told = told.replace(path, str(repository / path.rpartition("/")[2]))
+    # Apart from each other: a restore empties the spool.
+    for path, name in {"/var/lib/pgbackrest": "kept", "/var/spool/pgbackrest": "spool"}.items():
+        told = told.replace(path, str(repository / name))
     told = told.replace("/var/lib/postgresql/18/main", str(server.data)).replace("5432", str(server.port))
     repository.mkdir()
     (folder / "pgbackrest.conf").write_text(f"{told}\n[global]\nlog-path={repository}\nlock-path={repository}\n")

@@ -28,8 +28,12 @@ from support.hours import mart, rows, run_hours, write_file
 from support.sql import run_sql
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-# In place of the image's own script: this test's server listens on a port of its own, and by TCP alone.
-ENTRYPOINT = '#!/bin/sh\nexec "$@" -D "$PGDATA" -p "$PORT" -c unix_socket_directories= -c listen_addresses=127.0.0.1\n'
+# In place of the image's own script: this test's server listens on a port of its own, by TCP alone, and has room for as many
+# connections and workers as the embedded server that it follows.
+ENTRYPOINT = (
+    '#!/bin/sh\nexec "$@" -D "$PGDATA" -p "$PORT" -c unix_socket_directories= -c listen_addresses=127.0.0.1'
+    " -c max_connections=200 -c max_worker_processes=100\n"
+)
 
 
 class Follower:

@@ -19,6 +19,7 @@ from sillage.quickstart.embedded_postgres import Server
 from sillage.runs import counting_rules
 from sillage.settings import PACKAGE
 from sillage.transform import version
+from sillage.warehouse import roles
 from sillage.window import HOUR, Window
 from support import release_warehouse
 from support.hours import rows, run_hours, settings_of
@@ -27,6 +28,7 @@ from support.sql import run_sql
 
 DATABASE = "test_1"  # one of the names that other tests have had parsed
 ALL = sorted(path.name for path in RELEASES.iterdir() if path.is_dir())
+END = START + (KEPT_HOURS + 1) * HOUR
 UPGRADE = "import sys; from sillage import transform; transform.upgrade(sys.argv[1])"
 
 
@@ -45,18 +47,38 @@ def release(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-def older(release: Path, server: Server, reader_passwords: dict[str, str]) -> Iterator[str]:
+def older(
+    release: Path, server: Server, reader_passwords: dict[str, str], fresh: dict[str, list[dict[str, Any]]]
+) -> Iterator[str]:
     """The kept warehouse as it stands in its folder."""
     run_sql(server.url("postgres"), f"drop database if exists {DATABASE} with (force)")
     yield release_warehouse.load(server, DATABASE, release, reader_passwords["sillage"])
     run_sql(server.url("postgres"), f"drop database if exists {DATABASE} with (force)")
 
 
+@pytest.fixture(scope="module")
+def fresh(server: Server, reader_passwords: dict[str, str], zone: Path) -> dict[str, list[dict[str, Any]]]:
+    """The marts of a warehouse that this version has made from the first hour on."""
+    admin = server.url("postgres")
+    run_sql(
+        admin,
+        f"drop database if exists {DATABASE} with (force)",
+        f"create database {DATABASE} template template_sillage owner sillage",
+    )
+    url = server.url(DATABASE, "sillage", reader_passwords["sillage"])
+    roles.grant_readers(url)
+    run_hours(url, zone, Window(START, END))
+    made = marts_of(url)
+    run_sql(admin, f"drop database {DATABASE} with (force)")
+    return made
+
+
 def as_told(told: dict[str, Any], found: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
     """The marts `found`, with the columns alone that the older version had, in its order."""
     kept = {}
     for name, expected in told["marts"].items():
-        names = expected[0].keys() if expected else ()
+        # Of a log's line another UUID than before the slim store: a behaviour change that the changelog names.
+        names = [key for key in (expected[0] if expected else ()) if (name, key) != ("recipient_tracking", "event_id")]
         narrowed = [{key: row[key] for key in names} for row in found[name]]
         kept[name] = sorted(narrowed, key=lambda row: json.dumps(row, sort_keys=True))
     return kept
@@ -65,8 +87,8 @@ def as_told(told: dict[str, Any], found: dict[str, list[dict[str, Any]]]) -> dic
 def kill_in_the_middle(url: str, zone: Path) -> None:
     """Begin the upgrade in a process of its own, and kill it where it waits for a table that is kept from it."""
     (form,) = rows(url, f"select ({transform.conversion.IS_FORMER}) as is_former")
-    # In the conversion where one is due, else in the last step, the rights of the readers.
-    table = "intermediate.int_events" if form["is_former"] else "ops.rejected_record"
+    # In the conversion where one is due, else where migrations begin.
+    table = "intermediate.int_events" if form["is_former"] else "public.sillage_migration"
     with settings_of(url, zone):
         surroundings = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
     with warehouse.connect(url) as holder, warehouse.transaction(holder) as cursor:
@@ -88,28 +110,25 @@ def kill_in_the_middle(url: str, zone: Path) -> None:
 
 
 def test_an_upgrade_that_was_killed_and_begun_again_keeps_every_figure_and_counts_on(
-    older: str, release: Path, zone: Path, other_warehouse: str
+    older: str, release: Path, zone: Path, fresh: dict[str, list[dict[str, Any]]]
 ) -> None:
     told = json.loads((release / "expected.json").read_text(encoding="utf-8"))
-    assert as_told(told, marts_of(older)) == told["marts"], "the kept warehouse is not what its folder says"
+    before = as_told(told, marts_of(older))
+    assert before == as_told(told, told["marts"]), "the kept warehouse is not what its folder says"
     kill_in_the_middle(older, zone)
     with settings_of(older, zone):
         transform.upgrade(older)
         assert transform.upgrade(older) == []
-    assert as_told(told, marts_of(older)) == told["marts"]
+    assert as_told(told, marts_of(older)) == before
     # The next hour, and the figures of a warehouse that this version has made from the first hour on.
-    last = Window(START + KEPT_HOURS * HOUR, START + (KEPT_HOURS + 1) * HOUR)
-    run_hours(older, zone, last, is_checked=True)
-    run_hours(other_warehouse, zone, Window(START, last.end))
-    found, fresh = marts_of(older), marts_of(other_warehouse)
-    for name in fresh:
+    run_hours(older, zone, Window(START + KEPT_HOURS * HOUR, END), is_checked=True)
+    found = marts_of(older)
+    for name, expected in fresh.items():
         if name not in ("recipients", "recipient_tracking"):
-            assert found[name] == fresh[name], name
+            assert found[name] == expected, name
     # One recipient was erased in the older warehouse.
     assert {row["recipient_id"] for row in found["recipients"] if row["is_erased"]} == {"r4"}
-    assert [row["recipient_id"] for row in found["recipients"]] == [
-        row["recipient_id"] for row in fresh["recipients"]
-    ] or len(found["recipients"]) == len(fresh["recipients"])
+    assert {row["recipient_id"] for row in found["recipients"]} == {row["recipient_id"] for row in fresh["recipients"]}
 
 
 @pytest.fixture

@@ -69,11 +69,23 @@
         ~ " join pg_namespace on pg_namespace.oid = relnamespace"
         ~ " where refobjid = '" ~ events ~ "'::regclass and view.relkind = 'v'"
     ).rows -%}
-    {%- for view, schema, definition in readers -%}
+    {#- Also in columns that the view has not: they are in a definition that took all, and nobody is shown them. -#}
+    {%- set gone = run_query(
+        "select attname, format_type(atttypid, atttypmod) from pg_attribute where attrelid = '" ~ events ~ "'::regclass"
+        ~ " and attnum > 0 and not attisdropped and attname not in ('"
+        ~ graph.nodes['model.sillage.int_events'].columns.keys() | join("', '") ~ "')"
+    ).rows -%}
+    {%- for view, schema, told in readers -%}
+        {%- set definition = namespace(text=told) -%}
+        {%- for column, type in gone -%}
+            {%- set definition.text = modules.re.sub(
+                '\\bint_events\\.' ~ column ~ '\\b', 'cast(null as ' ~ type ~ ') as ' ~ column, definition.text
+            ) -%}
+        {%- endfor -%}
         {%- if schema in ['work', 'audit'] -%}
             {%- do statements.insert(0, "drop view if exists " ~ view ~ " cascade") -%}
         {%- else -%}
-            {%- do statements.append("create or replace view " ~ view ~ " as " ~ definition.rstrip(';')) -%}
+            {%- do statements.append("create or replace view " ~ view ~ " as " ~ definition.text.rstrip(';')) -%}
         {%- endif -%}
     {%- endfor -%}
     {{ return(statements) }}

@@ -53,6 +53,7 @@ def write(folder: Path, told: Mapping[str, Any]) -> None:
         os.fsync(stream.fileno())
     (folder / NAME).chmod(0o600)
     for part in (*(path for path in folder.rglob("*") if path.is_dir()), folder):
+        part.chmod(0o700)
         sync_folder(part)
 
 

@@ -26,9 +26,7 @@ OURS = ("raw", "ops", "work", "intermediate", "audit", "marts")
 LIVED_IN = ("ops.run", "ops.landed_file", "ops.erasure", "public.dag_run")
 
 
-def restore(
-    backup: Backup, databases: Databases, erasures: Sequence[erasure_list.Entry], say: Say, *, name: str = ""
-) -> None:
+def restore(backup: Backup, databases: Databases, erasures: Sequence[erasure_list.Entry], say: Say) -> None:
     """Load `backup` into the empty `databases`, bring them to this version, and repeat what `erasures` it does not know.
 
     The databases are marked until it has ended: broken off, nothing starts on them, and a restore begins anew. Raises BackupError,
@@ -41,7 +39,7 @@ def restore(
     for url in given:
         _assert_empty(url)
     for url in given:
-        warehouse.patiently(url, "sillage restore", lambda cursor: restore_mark.put(cursor, name or backup.folder.name))
+        warehouse.patiently(url, "sillage restore", lambda cursor: restore_mark.put(cursor, backup.folder.name))
         warehouse.patiently(url, "sillage restore", _clear)
     for url, origin in reversed(list(zip(given, ("warehouse", "metadata"), strict=False))):
         say(f"Loading the {origin}.")
@@ -138,14 +136,21 @@ def _clear(cursor: Cursor) -> None:
             when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' when 'f' then 'foreign table'
             else 'table' end, pg_class.oid::regclass)
         from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'S', 'f')
-            and relname <> 'sillage_restore' and not exists (select from pg_depend where objid = pg_class.oid and deptype in ('e', 'i'))
+            and relname <> 'sillage_restore' and not exists (
+                select from pg_depend
+                where classid = 'pg_class'::regclass and objid = pg_class.oid and deptype in ('e', 'i')
+            )
         union all
         select format('drop routine if exists %s cascade', pg_proc.oid::regprocedure) from pg_proc
-        where pronamespace = 'public'::regnamespace and not exists (select from pg_depend where objid = pg_proc.oid and deptype = 'e')
+        where pronamespace = 'public'::regnamespace and not exists (
+                select from pg_depend where classid = 'pg_proc'::regclass and objid = pg_proc.oid and deptype = 'e'
+            )
         union all
         select format('drop type if exists %s cascade', pg_type.oid::regtype) from pg_type
         where typnamespace = 'public'::regnamespace and typtype in ('e', 'd')
-            and not exists (select from pg_depend where objid = pg_type.oid and deptype = 'e')
+            and not exists (
+                select from pg_depend where classid = 'pg_type'::regclass and objid = pg_type.oid and deptype = 'e'
+            )
         """
     )
     for (statement,) in cursor.fetchall():

@@ -64,8 +64,8 @@ def make_readable(url: str) -> None:
 
     Raises ModelError, or WarehouseError where the connection broke (worth another try).
     """
-    command = ["run", "--select", f"+{READING}", "--no-write-json", "--target-path", str(target_path())]
-    result = invoke(url, command, Lines())
+    command = ["build", "--resource-type", "model", "--select", f"+{READING}", "--no-write-json"]
+    result = invoke(url, [*command, "--target-path", str(target_path())], Lines())
     if not result.success:
         raise _failure(result)
 
