@@ -179,6 +179,30 @@ def test_airflows_command_line_knows_the_dags_and_plans_a_days_backfill(home: Pa
     assert planned.stdout.count("| 2026-01-01 ") == 24, planned.stderr
 
 
+def test_a_backup_with_its_secrets_comes_back_in_another_home(home: Path, tmp_path: Path) -> None:
+    run = "('test', '2026-01-01T00:00Z', '2026-01-01T01:00Z', 'failed')"
+    given = f"insert into ops.run (run_id, window_start, window_end, state) values {run};"
+    assert sillage(home, "psql", given=given).returncode == 0
+    made = sillage(home, "backup", str(tmp_path / "backups"), "--secrets")
+    assert made.returncode == 0, made.stderr
+    (folder,) = (tmp_path / "backups").iterdir()
+    # Not pytest's own temporary folder: as root that one is closed to the user that runs Postgres.
+    with tempfile.TemporaryDirectory(prefix="sillage-home-") as place:
+        other = Path(place)
+        other.chmod(0o755)
+        try:
+            restored = sillage(other, "restore", str(folder))
+            assert restored.returncode == 0, restored.stderr
+            assert "run_id" in sillage(other, "psql", given="select run_id from ops.run;").stdout
+            for name in ("fernet_key", "warehouse_owner"):
+                assert (other / "secrets" / name).read_text() == (home / "secrets" / name).read_text()
+            again = sillage(other, "restore", str(folder))
+            assert again.returncode == 1
+            assert "is not empty (ops.run has rows), and a restore overwrites nothing" in again.stderr
+        finally:
+            sillage(other, "down")
+
+
 def test_down_leaves_no_process_behind(home: Path) -> None:
     assert processes_of(home)
     stopped = sillage(home, "down")

@@ -21,8 +21,8 @@ from . import figures, manifest, postgres_tools
 from .databases import Databases
 from .manifest import UNFINISHED, BackupError
 
-# What a run prepares, which no other run uses, and what belongs to the server and not to its owner.
-LEFT_OUT = ("work", "audit", "pg_catalog")
+# What a run prepares, which no other run uses.
+LEFT_OUT = ("work", "audit")
 # A migration or a cleanup may hold a table for a moment; longer than this something hangs.
 LOCK_WAIT = "5min"
 

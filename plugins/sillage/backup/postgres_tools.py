@@ -33,7 +33,15 @@ class Tools:
 
         Gzip, because every pg_dump has it; by its fastest level, which takes half as long as the default and a tenth more room.
         """
-        command = ["pg_dump", "--format=directory", "--compress=gzip:1", f"--file={into}", *options]
+        # Rights on Postgres' own functions are the server's: who restores may not give or take them (roles.py sets them anew).
+        command = [
+            "pg_dump",
+            "--format=directory",
+            "--compress=gzip:1",
+            "--exclude-schema=pg_catalog",
+            f"--file={into}",
+        ]
+        command += options
         self._run(command, url, "was not backed up")
 
     def restore(self, url: str, origin: Path, jobs: int, server: int) -> None:

@@ -163,8 +163,7 @@ def _settle(cursor: Cursor, backup: Backup) -> None:
     if wrong := figures.differences(backup.told["warehouse"]["figures"], found):
         raise BackupError(f"The restored warehouse is not as it was backed up ({'; '.join(wrong)}): restore it again.")
     for schema in LEFT_OUT:
-        if schema in OURS:
-            cursor.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
+        cursor.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
     _free_the_turn(cursor)
 
 
