@@ -35,7 +35,7 @@ from .quickstart import (
     trial,
 )
 from .quickstart.airflow_api import ApiError, NoAnswerError
-from .quickstart.embedded_postgres import ServerError, binaries, is_port_free
+from .quickstart.embedded_postgres import ServerError, binaries
 from .quickstart.home import PRIVATE_UMASK, HomeError, only_one, was_started
 from .quickstart.terminal import complain, say, shown
 from .settings import SettingError, Settings
@@ -118,7 +118,8 @@ def up(chosen: Settings, _: argparse.Namespace) -> int:
     """Start everything, take the demo through Airflow the first time, and show the delivery statistics."""
     with only_one(chosen):
         own = has_own_landing(chosen)
-        _check_ports(chosen)
+        # Whatever is wrong with its configuration is told before anything is started.
+        preparation.check_ports(chosen, collector_configuration.load().port)
         house = preparation.prepare(chosen, say, has_own_landing=own)
         demo = None if own else demonstration.make_data(chosen, say)
         if supervisor.start(house):
@@ -285,13 +286,9 @@ def report(chosen: Settings, arguments: argparse.Namespace) -> int:
     """Write one delivery's report, a file of HTML that needs nothing else."""
     url = chosen.tabs_url or (state.owner_url(chosen) if was_started(chosen) else chosen.warehouse_url)
     written = reports.write(
-        url,
-        arguments.delivery,
-        arguments.out,
-        language=arguments.language,
-        is_people=not arguments.all_events,
-        with_addresses=arguments.with_addresses,
-    )
+        url, arguments.delivery, arguments.out, language=arguments.language,
+        is_people=not arguments.all_events, with_addresses=arguments.with_addresses,
+    )  # fmt: skip
     if isinstance(written, str):
         print(written)
     else:
@@ -302,12 +299,9 @@ def report(chosen: Settings, arguments: argparse.Namespace) -> int:
 def export(chosen: Settings, arguments: argparse.Namespace) -> int:
     """Write a file for a sending tool: every recipient's engagement, one file a day."""
     if not chosen.warehouse_url and not state.is_database_up(chosen):
-        raise SettingError(
-            "There is no warehouse to export from: run `make up` first, or name one in SILLAGE_WAREHOUSE_URL."
-        )
-    written = outbox.export(
-        state.owner_url(chosen), arguments.outbox or chosen.outbox, has_addresses=arguments.addresses
-    )
+        raise SettingError("There is no warehouse to export from: run `make up`, or name one in SILLAGE_WAREHOUSE_URL.")
+    place = arguments.outbox or chosen.outbox
+    written = outbox.export(state.owner_url(chosen), place, has_addresses=arguments.addresses)
     say(f"The engagement of {written.recipient_count:,} recipients stands in {written.place}.")
     return 0
 
@@ -398,21 +392,6 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
 def has_own_landing(chosen: Settings) -> bool:
     """Whether the operator brought a landing zone; else it is the demo's."""
     return chosen.landing != str(chosen.home / "landing")
-
-
-def _check_ports(chosen: Settings) -> None:
-    # Whatever is wrong with its configuration is told before anything is started.
-    collector_port = collector_configuration.load().port
-    if processes.running(chosen.home, processes.COLLECTOR) is None and not is_port_free(collector_port):
-        raise preparation.PreparationError(
-            f"Port {collector_port} is taken by another program: stop it, or choose another for the collector, as in"
-            f" `SILLAGE_COLLECTOR_PORT={collector_port + 1} make up`."
-        )
-    if processes.running(chosen.home, "api-server") is None and not is_port_free(chosen.port):
-        raise preparation.PreparationError(
-            f"Port {chosen.port} is taken by another program: stop it, or choose another for the UI, as in"
-            f" `SILLAGE_PORT={chosen.port + 1} make up`."
-        )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from .. import transform, warehouse
 from ..landing import LandingError, open_zone
 from ..settings import Settings
 from ..warehouse import database, roles
-from . import environment
+from . import environment, processes
 from .credentials import Credentials, load
 from .embedded_postgres import Server, home_of, is_port_free
 from .home import make_home
@@ -216,3 +216,16 @@ def _migrate_airflow(house: House, say: Say) -> None:
         [environment.tool("airflow"), "db", "migrate"], house, "airflow-db.log", "Airflow's metadata was not migrated"
     )
     stamp.write_text(mark, encoding="utf-8")
+
+
+def check_ports(chosen: Settings, collector_port: int) -> None:
+    """Raise PreparationError where another program has the port of a part that is yet to be started."""
+    for part, port, what, setting in (
+        (processes.COLLECTOR, collector_port, "the collector", "SILLAGE_COLLECTOR_PORT"),
+        ("api-server", chosen.port, "the UI", "SILLAGE_PORT"),
+    ):
+        if processes.running(chosen.home, part) is None and not is_port_free(port):
+            raise PreparationError(
+                f"Port {port} is taken by another program: stop it, or choose another for {what}, as in"
+                f" `{setting}={port + 1} make up`."
+            )

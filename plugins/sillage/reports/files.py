@@ -27,7 +27,9 @@ def write(
     reader = Reader(url, connections=1)
     try:
         with reader.snapshot() as cursor:
-            made = report.made(cursor, delivery_id, Speech(language, ZoneInfo(settings.load().time_zone)), is_people, shown)
+            made = report.made(
+                cursor, delivery_id, Speech(language, ZoneInfo(settings.load().time_zone)), is_people, shown
+            )
     finally:
         reader.close()
     if made is None:

@@ -99,7 +99,7 @@ def _tracked(cursor: Any, delivery: Any, is_people: bool, speech: Speech) -> dic
     ids = [delivery.delivery_id]
     over = activity.span(cursor, {delivery.delivery_id: delivery.sent_at}, "all", "hour", speech.zone)
     started_at = delivery.sent_at or delivery.first_event_at
-    clicked = links.clicked(cursor, delivery.delivery_id, "url", is_people)
+    clicked = links.clicked(cursor, delivery, links.Clicks(is_people=is_people))
     return {
         "curves": Curves(over, activity.counts(cursor, over), is_people, speech) if over else None,
         "reached": activity.time_to_reach(cursor, ids, started_at, is_people) if started_at else None,

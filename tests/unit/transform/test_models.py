@@ -25,6 +25,7 @@ ROOMS = {
     "erasure": ["upkeep/erasure.py", "upkeep/erased_records.py"],
     "retention": ["upkeep/retention.py"],
     "health": ["health/*.py"],
+    "backup": ["backup/*.py"],
 }
 
 
