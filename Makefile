@@ -77,7 +77,7 @@ lint: .venv/.dev ## ruff, mypy, codespell, sqlfluff, dbt parse
 	$(DBT) parse --warn-error-options '{"error": ["Deprecations"]}' --no-partial-parse
 	$(VENV)/python tools/lint_sql.py
 
-audit: .venv/audit/.made ## known weaknesses of the pinned packages (asks pypi.org about each of them)
+audit: .venv/audit/.made ## known weaknesses of the pinned packages (asks the package index about each of them)
 	.venv/audit/bin/pip-audit --require-hashes --disable-pip --progress-spinner off --requirement constraints.txt
 
 sbom: .venv/audit/.made ## the list of parts of what is installed, as CycloneDX: sbom.cdx.json

@@ -18,8 +18,9 @@ HABITS = {
     "on_device": "was_on_device",
 }
 # A filter over all deliveries reads the events of so many recipients at a time, and stops at the next step once the page
-# is full or this time is over: however few match among millions, a page comes back, and says where to go on.
-STEP = 200
+# is full or this time is over: however few match among millions, a page comes back, and says where to go on. Over 20 million events
+# 200 recipients' events lie on 6 000 blocks: 26 ms where they are in memory, 1.4 s where a disk has to bring them.
+STEP = 50
 SECONDS = 0.06
 _PEOPLE = f"(event_type not in ('open', 'click', 'mirror_page', 'opt_out') or {IS_PEOPLE})"
 _COUNTED = f"is_standing and not is_withheld and {_PEOPLE}"
