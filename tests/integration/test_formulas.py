@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 from psycopg2.extras import NamedTupleCursor
 
-from sillage.tabs.queries import links
+from sillage.tabs.queries import deliveries, links
 from support.formula_cases import LEAVE, MIRROR, A, B
 from support.hours import mart
 
@@ -104,9 +104,10 @@ def test_equal_labels_are_two_urls_in_the_mart_and_one_row_in_the_tab(formulas_u
         closing(psycopg2.connect(formulas_url, cursor_factory=NamedTupleCursor)) as connection,
         connection.cursor() as cursor,
     ):
-        (shop,) = links.clicked(cursor, "equal labels", "label", is_people=False)
+        delivery = deliveries.one(cursor, "equal labels")
+        (shop,) = links.clicked(cursor, delivery, links.Clicks("label", is_people=False))
         assert (shop.name, shop.click_count, shop.share_rate, shop.url_count) == ("Shop", 3, 1, 2)
-        by_category = links.clicked(cursor, "equal labels", "category", is_people=False)
+        by_category = links.clicked(cursor, delivery, links.Clicks("category", is_people=False))
     assert [(row.name, row.click_count) for row in by_category] == [("news", 2), ("sale", 1)]
 
 

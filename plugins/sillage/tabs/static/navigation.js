@@ -101,7 +101,12 @@
     scrolled[shown] = window.scrollY;
     remember();
   });
-  document.addEventListener("htmx:afterSwap", function () { if (isSamePage()) { restore(); } else { begin(0); } });
+  document.addEventListener("htmx:afterSwap", function () {
+    if (!isSamePage()) { begin(0); return; }
+    // While the page was exchanged its foot stood on top, and the browser keeps in sight what it saw there.
+    window.scrollTo(0, scrolled[shown]);
+    restore();
+  });
   document.addEventListener("htmx:afterSettle", function () {
     busy(false);
     say(!isSamePage());
