@@ -44,11 +44,9 @@ def made(cursor: Any, delivery_id: str, speech: Speech, is_people: bool, shown: 
     delivery = deliveries.one(cursor, delivery_id)
     if delivery is None:
         return None
-    average = None
+    average, alike = None, averages.Alike(delivery.channel, delivery.category)
     if delivery.sent_at is not None and not delivery.delivery_id.startswith("unassigned:"):
-        average = averages.earlier(
-            cursor, averages.Alike(delivery.channel, delivery.category), delivery.sent_at, is_people
-        )
+        average = averages.earlier(cursor, alike, delivery.sent_at, is_people)
     rates = figures.rates(delivery, average, is_people)
     values = {
         **_tracked(cursor, delivery, is_people, speech),
@@ -59,7 +57,7 @@ def made(cursor: Any, delivery_id: str, speech: Speech, is_people: bool, shown: 
         else bounces.grouped(cursor, [delivery.delivery_number], "", ""),
     }
     text = templates().get_template("report.html").render(
-        **speech.names(), delivery=delivery, is_people=is_people, rates=rates, counts=figures.counts(delivery, is_people),
+        **speech.names(), delivery=delivery, alike=alike, is_people=is_people, rates=rates, counts=figures.counts(delivery, is_people),
         funnel=figures.funnel(delivery, is_people), breakdown_titles=BREAKDOWNS, listed=LISTED, version=__version__,
         style=_written((STATIC / "sillage.css").read_text(encoding="utf-8")), message_style=_written(message.STYLE),
         chart=lambda spec, label: drawing.chart(spec, label, speech.number), **values,
