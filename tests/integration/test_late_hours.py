@@ -21,9 +21,10 @@ from sillage.window import HOUR, Window, label
 from support import faults
 from support.canonical import EIGHT, event
 from support.hours import mart, rows, run_hours, write_file
-from support.proofs import part
+from support.proofs import ARE_WHOLE, part
 
 pytestmark = pytest.mark.slow
+whole_only = pytest.mark.skipif(not ARE_WHOLE, reason="a minute each: set SILLAGE_TEST_PROOFS=all to run it")
 
 NINE, TEN, ELEVEN, NOON = (EIGHT + index * HOUR for index in range(1, 5))
 POISON = "https://shop.example/poison"
@@ -222,6 +223,7 @@ def test_a_held_back_hour_whose_file_was_removed_is_as_if_the_file_had_never_com
     assert workflow.marts() == marts_of_a_fresh_warehouse(workflow)
 
 
+@whole_only
 def test_a_held_back_hour_that_is_asked_for_fails_alone_until_its_cause_is_repaired(
     workflow: Workflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +241,7 @@ def test_a_held_back_hour_that_is_asked_for_fails_alone_until_its_cause_is_repai
     assert workflow.marts() == marts_of_a_fresh_warehouse(workflow)
 
 
+@whole_only
 def test_of_several_late_hours_the_one_at_fault_is_found_and_the_others_are_caught_up(
     workflow: Workflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
