@@ -17,7 +17,7 @@ from sillage.tabs import guard, message
 from sillage.tabs.queries import deliveries, logs, workflow
 from sillage.tabs.queries.reader import NoReaderError, Reader
 from sillage.window import Window
-from support.tabs_client import client_of, figure, get
+from support.tabs_client import client_of, figure, further, get
 from support.tabs_house import EMPTY, HOSTILE_ID, House
 
 pytestmark = pytest.mark.slow
@@ -138,7 +138,7 @@ def test_the_pages_of_a_log_hold_every_event_once_and_in_order(
 
 def test_the_next_page_of_a_log_follows_from_its_link(client: TestClient) -> None:
     text = get(client, "/delivery/logs", id="d-newsletter-janvier", events="all")
-    link = unescape(re.search(r'href="([^"]*after=[^"]*)"', text)[1])  # type: ignore[index]
+    link = further(text)
     following = client.get(link).text
     times = [re.findall(r'<td class="nowrap">(\d{4}-[^<]+)</td>', page) for page in (text, following)]
     assert len(times[0]) == logs.PAGE

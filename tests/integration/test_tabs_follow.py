@@ -20,7 +20,7 @@ from sillage.window import HOUR, Window
 from support.canonical import EIGHT, event
 from support.hours import run_hours, write_file
 from support.proofs import part
-from support.tabs_client import charts, client_of, figure, get
+from support.tabs_client import charts, client_of, figure, further, get
 from support.tabs_house import QUIET, House
 
 pytestmark = pytest.mark.slow
@@ -60,8 +60,8 @@ def listed(client: TestClient, address: str) -> int:
     people, messages = said(text, "people"), said(text, "messages")
     rows_of = re.compile(r'<tr><td><a class="hostile" href="[^"]*/recipient\?id=')
     shown = len(rows_of.findall(text))
-    while further := re.search(r'href="([^"]*[?&](?:amp;)?after=[^"]*)"', text):
-        text = client.get(unescape(further[1])).text
+    while following := further(text):
+        text = client.get(following).text
         shown += len(rows_of.findall(text))
     assert shown == len(rows) == people, address
     assert sum(int(row["messages"]) for row in rows) == messages, address

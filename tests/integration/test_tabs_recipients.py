@@ -19,7 +19,7 @@ from sillage.tabs.queries.reader import Reader
 from sillage.window import HOUR, Window
 from support.canonical import EIGHT, event
 from support.hours import run_hours, write_file
-from support.tabs_client import client_of, figure, get
+from support.tabs_client import client_of, figure, further, get
 from support.tabs_house import HOSTILE_ID, House
 
 pytestmark = pytest.mark.slow
@@ -39,8 +39,8 @@ def all_ids(client: TestClient, path: str, **query: object) -> list[str]:
     """The same over all pages, each reached by the link of the one before."""
     text = get(client, path, **query)
     found = ids(text)
-    while link := re.search(r'href="([^"]*after=[^"]*)"', text):
-        text = client.get(unescape(link[1])).text
+    while address := further(text):
+        text = client.get(address).text
         found += ids(text)
     return found
 
@@ -216,7 +216,7 @@ def test_a_list_of_people_is_in_the_order_that_is_asked_for_over_all_its_pages(
     assert len(found) > 14
     # A place of another order means nothing: the list begins anew.
     text = get(client, "/delivery/recipients", id=DELIVERY, did="opened", sort="clicks")
-    address = unescape(re.search(r'href="([^"]*after=[^"]*)"', text)[1])  # type: ignore[index]
+    address = further(text)
     assert (
         ids(client.get(address.replace("sort=clicks", "sort=opens")).text)[:1]
         == ids(get(client, "/delivery/recipients", id=DELIVERY, did="opened", sort="opens"))[:1]

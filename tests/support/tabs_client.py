@@ -46,3 +46,9 @@ def charts(text: str) -> list[dict[str, Any]]:
 def figure(text: str, name: str) -> str:
     """What the page shows as the figure `name`."""
     return re.search(rf'data-figure="{name}">([^<]*)<', text)[1].strip()  # type: ignore[index]
+
+
+def further(text: str) -> str | None:
+    """The address of the page after the one that `text` is, None on the last; the link to print a page has the same place."""
+    found = re.search(r'class="pager">.*?href="([^"]*[?&](?:amp;)?after=[^"]*)"', text, re.DOTALL)
+    return unescape(found[1]) if found else None
