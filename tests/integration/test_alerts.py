@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_string
@@ -18,6 +20,7 @@ import pytest
 from sillage import alerts, settings
 from sillage.alerts import telling
 from sillage.health import Finding, Level, Report, machine_facts, warehouse_facts
+from sillage.quickstart.embedded_postgres import free_port
 from sillage.window import HOUR, Window
 from support.canonical import event
 from support.hours import run_hours, write_file
@@ -227,6 +230,31 @@ def test_a_receiver_that_is_away_fails_nothing_is_logged_without_secrets_and_tol
     look(url)
     look(url)
     assert [one["cause"] for one in receiver.messages] == ["lock_held"]
+
+
+SENDING = """
+import sys
+from sillage.alerts.channels import Channels
+from sillage.alerts.message import Message
+from sillage.health import Finding, Level
+channels = Channels(**{sys.argv[1]: sys.argv[2]})
+finding = Finding("lock_held", Level.CRITICAL, "It is held.", "Look.")
+print(channels.send(Message(finding, "alert", "now", "then", secrets=channels.secrets)), "sent")
+"""
+
+
+@pytest.mark.parametrize("channel", ["url", "slack"])
+def test_a_receiver_that_nobody_is_at_stands_in_no_log_of_a_library_either(channel: str, tmp_path: Path) -> None:
+    """A process of its own: Airflow sets up its logging once."""
+    place = f"http://127.0.0.1:{free_port()}/services/{TOKEN}?token={TOKEN}"
+    done = subprocess.run(
+        [sys.executable, "-c", SENDING, channel, place],
+        env={**os.environ, "AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(settings.PACKAGE.parent)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert "0 sent" in said and f"could not be sent by SILLAGE_ALERT_{channel.upper()}" in said
+    assert TOKEN not in said
 
 
 def test_slack_mail_and_apprise_are_told_the_same(url: str, receiver: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:

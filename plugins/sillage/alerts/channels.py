@@ -29,6 +29,9 @@ CONNECTION = "sillage_alert"
 VARIABLE = f"AIRFLOW_CONN_{CONNECTION.upper()}"
 SMTPS_PORT, SUBMISSION_PORT = 465, 587
 _LONG_WORD = re.compile(r"[\w-]{12,}")
+# Not of logging's own tree, which Airflow sets up anew when it is imported.
+SILENT = logging.Logger("silent", level=logging.CRITICAL + 1)
+SILENT.addHandler(logging.NullHandler())
 NAMES = ("SILLAGE_ALERT_URL", "SILLAGE_ALERT_SLACK", "SILLAGE_ALERT_MAIL", "SILLAGE_ALERT_APPRISE")
 
 
@@ -97,10 +100,27 @@ def _connection(**parts: Any) -> Iterator[str]:
         del os.environ[VARIABLE]
 
 
+@contextmanager
+def _silent(*classes: Any) -> Iterator[None]:
+    """Airflow's `classes` log nothing in the block: they would tell the URL that did not answer, and that often is a password.
+
+    What went wrong is told by `Channels.send`.
+    """
+    before = [one._log for one in classes]
+    for one in classes:
+        one._log = SILENT
+    try:
+        yield
+    finally:
+        for one, kept in zip(classes, before, strict=True):
+            one._log = kept
+
+
 def _send_http(url: str, message: Message) -> None:
+    from airflow.providers.http.hooks.http import HttpHook
     from airflow.providers.http.notifications.http import HttpNotifier
 
-    with _connection(conn_type="http", host=url) as connection_id:
+    with _connection(conn_type="http", host=url) as connection_id, _silent(HttpHook, HttpNotifier):
         HttpNotifier(
             http_conn_id=connection_id,
             json=message.as_json(),
@@ -110,9 +130,13 @@ def _send_http(url: str, message: Message) -> None:
 
 
 def _send_slack(url: str, message: Message) -> None:
+    from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
     from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
 
-    with _connection(conn_type="slackwebhook", password=url) as connection_id:
+    with (
+        _connection(conn_type="slackwebhook", password=url) as connection_id,
+        _silent(SlackWebhookHook, SlackWebhookNotifier),
+    ):
         SlackWebhookNotifier(
             slack_webhook_conn_id=connection_id, text=message.text, timeout=TIMEOUT_SECONDS, unfurl_links=False
         ).notify({})
