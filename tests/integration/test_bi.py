@@ -276,6 +276,8 @@ def test_a_warehouse_without_hours_and_a_closed_outbox_are_told_in_a_sentence(
     with pytest.raises(outbox.OutboxError, match="No hour was published yet"):
         outbox.export(warehouse_url, str(tmp_path))
     (tmp_path / "engagement").write_text("no folder")
+    with pytest.raises(outbox.OutboxError, match="s3:// names no bucket"):
+        outbox.export(formulas_url, "s3://")
     with pytest.raises(outbox.OutboxError, match="name another place in SILLAGE_OUTBOX"):
         outbox.export(formulas_url, str(tmp_path))
 

@@ -13,7 +13,7 @@ _QUESTIONS = {
     "records": ("marts.workflow_windows", "coalesce(sum(record_count), 0)"),
     "newest_hour": ("marts.workflow_windows", "max(window_end)"),
     "events": ("intermediate.int_event_store", "count(*)"),
-    "deliveries": ("intermediate.int_delivery_totals", "count(*)"),
+    "deliveries": ("marts.deliveries", "count(*)"),
     "recipients": ("intermediate.int_recipients", "count(*)"),
     "files": ("ops.landed_file", "count(*)"),
     "rejected": ("ops.rejected_record", "count(*)"),

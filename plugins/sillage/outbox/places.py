@@ -40,6 +40,8 @@ def file_of(outbox: str, name: str) -> Iterator[File]:
         with _written_beside(place, Path(place)) as file:
             yield file
         return
+    if not outbox.partition("://")[2].strip("/"):
+        raise OutboxError(f"The outbox {outbox} names no bucket: write it like s3://bucket/folder.")
     try:
         system, prefix = object_errors.opened(outbox.rstrip("/"))
     except LandingError as error:
