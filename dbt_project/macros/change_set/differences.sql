@@ -61,13 +61,13 @@
 )
 {%- endmacro %}
 
-{# The first address, in the alphabet, that the published events of a recipient name which this run does not touch. #}
-{% macro untouched_address(recipient_id) -%}
+{# The published events of one recipient, with the address that each names, that this run does not touch. #}
+{% macro untouched_of_recipient(expression, recipient_id) -%}
 (
-    select min(address.email)
+    select {{ expression }}
     from {{ published('int_event_store') }} as other
-    inner join {{ published('int_addresses') }} as address on other.address_key = address.address_key
     inner join {{ published('int_event_kinds') }} as kind on other.kind_number = kind.kind_number
+    left join {{ published('int_addresses') }} as address on other.address_key = address.address_key
     where other.recipient_id = {{ recipient_id }} and kind.is_standing
         and not exists (
             select 1 from {{ ref('int_messages__touched') }} as touched

@@ -8,11 +8,10 @@
 
 with event_addresses as (
 
-    select
+    select distinct
         weight,
         recipient_id,
-        email_key,
-        count(*) as event_count
+        email_key
     from (
         select 1 as weight, recipient_id, email_key
         from {{ ref('int_events__linked') }}
@@ -22,7 +21,6 @@ with event_addresses as (
         from {{ ref('int_events__published_before') }}
         where is_standing
     ) as weighted
-    group by weight, recipient_id, email_key
 
 ),
 
@@ -30,7 +28,7 @@ in_events as (
 
     select
         event_addresses.recipient_id,
-        sum(event_addresses.weight * event_addresses.event_count) as event_count,
+        max(event_addresses.weight) = 1 as has_events,
         min(case when event_addresses.weight = -1 then addresses.email end) as was_email,
         min(case when event_addresses.weight = 1 then addresses.email end) as is_now_email
     from event_addresses
@@ -70,12 +68,15 @@ merged as (
 
     select
         touched.recipient_id,
-        in_catalog.recipient_id is not null as is_in_catalog,
         in_catalog.email as catalog_email,
-        cast(coalesce(current_rows.event_count, 0) + coalesce(in_events.event_count, 0) as bigint) as event_count,
+        -- Of those that an hour brings again, most are known: no row changes with their number of events. Whether any is left is
+        -- asked of the store, and only for one who lost events to this run and has none in it.
+        in_catalog.recipient_id is not null
+        or coalesce(in_events.has_events, false)
+        or (current_rows.recipient_id is not null and exists {{ untouched_of_recipient('1', 'touched.recipient_id') }}) as is_named,
         {{ merged_extreme(
             'min', 'current_rows.event_email', 'in_events.was_email', 'in_events.is_now_email',
-            untouched_address('touched.recipient_id')
+            untouched_of_recipient('min(address.email)', 'touched.recipient_id')
         ) }} as event_email,
         coalesce(current_rows.is_erased, false)
         or touched.recipient_id in (select unnest(erasure.recipient_ids) from {{ source('ops', 'erasure') }} as erasure)
@@ -94,10 +95,9 @@ wanted as (
         case when not is_erased then coalesce(catalog_email, event_email) end as email,
         case when not is_erased then {{ domain_of('coalesce(catalog_email, event_email)') }} end as email_domain,
         case when not is_erased then event_email end as event_email,
-        event_count,
         is_erased
     from merged
-    where is_in_catalog or event_count > 0
+    where is_named
 
 )
 
