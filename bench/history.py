@@ -72,7 +72,6 @@ def fill(url: str, folder: Path, events: int = EVENTS) -> None:
             for table, columns in tables.items():
                 if table not in {STORE, "intermediate.int_recipients"}:
                     _copy(cursor, table, columns, days, width)
-            cursor.execute(f"update intermediate.int_recipients set event_count = event_count * {season.DAYS}")
         _copy_raw(connection)
         for first_copy in range(0, season.DAYS, days):
             with warehouse.transaction(connection) as cursor:

@@ -1,4 +1,4 @@
-"""A BI tool that asks the marts for their totals all the time, and notes when they do not agree with each other."""
+"""A BI tool that asks the marts for their totals again and again, and notes when they do not agree with each other."""
 
 from __future__ import annotations
 
@@ -53,13 +53,15 @@ QUESTION = (
 
 
 class Reader:
-    """Asks QUESTION in a thread for as long as the block lasts; `seen` are the answers, each once."""
+    """Asks QUESTION in a thread for as long as the block lasts, with `pause` seconds between an answer and the next
+    question; `seen` are the answers, each once.
+    """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pause: float = 0.01) -> None:
         self.seen: set[tuple[Any, ...]] = set()
         self.answers = 0
         self.disagreements: list[str] = []
-        self._url = url
+        self._url, self._pause = url, pause
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._read)
 
@@ -80,7 +82,7 @@ class Reader:
             ):
                 connection.autocommit = True
                 with connection.cursor() as cursor:
-                    while not self._is_over.wait(0.01):
+                    while not self._is_over.wait(self._pause):
                         # Before the first publishing the marts are not there.
                         with suppress(psycopg2.errors.UndefinedTable, psycopg2.errors.InsufficientPrivilege):
                             cursor.execute(QUESTION)
