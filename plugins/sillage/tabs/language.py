@@ -1,7 +1,7 @@
 """English and French, by the browser's Accept-Language.
 
 Templates hold whole English sentences, which are the keys of words/fr.yml; names asked for by a key (`event.open`) stand in
-words/en.yml and words/fr_names.yml.
+words/en.yml and words/fr_names.yml; what the warehouse keeps as a sentence is retelling's.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from .. import settings
+from . import retelling
 
 LANGUAGES = ("en", "fr")
 WORDS = Path(__file__).with_name("words")
@@ -85,6 +86,10 @@ class Speech:
             text = english.rpartition(".")[2].replace("_", " ") if _KEY.match(english) else english
         return text.format(zone=self.zone.key, **values) if values or "{zone}" in text else text
 
+    def retell(self, written: str | None) -> str:
+        """A sentence that a run, a reader or a check wrote into the warehouse, as far as this language knows it."""
+        return retelling.retold(written, self.language) if written else ""
+
     def counted(self, count: int, one: str, many: str) -> str:
         """The sentence for `count` things, which stands at its `{n}`: `one` or `many` by this language's rule (French: 0 is one)."""
         is_one = count < 2 if self.language == "fr" else count == 1
@@ -151,6 +156,7 @@ class Speech:
         """What a template calls."""
         return {
             "t": self.say,
+            "retell": self.retell,
             "counted": self.counted,
             "lang": self.language,
             "number": self.number,
