@@ -8,11 +8,25 @@
   function dataset(series, index, spec) {
     var paint = color("--series-" + (series.color || (index % 8) + 1));
     return {
-      label: series.label, data: series.values, borderColor: paint, backgroundColor: series.fill || series.edge ? paint + "33" : paint,
+      label: series.label, data: spec.times ? series.values.map(function (value, place) { return { x: spec.times[place], y: value }; }) : series.values, borderColor: paint, backgroundColor: series.fill || series.edge ? paint + "33" : paint,
       borderWidth: series.edge ? 0 : spec.type === "line" ? 2 : 0, pointRadius: series.points ? 3 : 0, pointHitRadius: 12,
-      cubicInterpolationMode: "monotone",
+      // What was measured at its time alone is not drawn as if it had been between.
+      cubicInterpolationMode: series.straight ? "default" : "monotone", tension: 0,
       borderDash: series.dashed ? [5, 4] : [], fill: series.band ? "-1" : Boolean(series.fill), maxBarThickness: 26, borderRadius: 2,
       stack: series.stack
+    };
+  }
+
+  // Moments lie as far apart as they were: at most eight days stand below the axis, in the language's form.
+  function timeAxis(spec) {
+    var first = spec.times[0], last = spec.times[spec.times.length - 1], count = Math.max(1, Math.min(7, Math.floor((last - first) / 864e5)));
+    var day = new Intl.DateTimeFormat(document.documentElement.lang === "fr" ? "fr-FR" : "sv-SE", { timeZone: spec.zone });
+    return {
+      type: "linear", min: first, max: last > first ? last : first + 864e5,
+      afterBuildTicks: function (axis) {
+        axis.ticks = Array.from({ length: count + 1 }, function (_, place) { return { value: first + (axis.max - first) * place / count }; });
+      },
+      ticks: { color: color("--fg-muted"), maxRotation: 0, callback: function (value) { return day.format(value); } }
     };
   }
 
@@ -28,12 +42,12 @@
       devicePixelRatio: isPrinting() ? 3 : undefined,
       interaction: { mode: "index", intersect: false },
       scales: {
-        x: Object.assign({}, axis, { grid: { display: false } }),
+        x: Object.assign({}, axis, { grid: { display: false } }, spec.times ? timeAxis(spec) : {}),
         y: Object.assign({}, axis, { beginAtZero: true, ticks: { color: muted, precision: spec.unit ? undefined : 0, callback: function (value) { return said(value); } } })
       },
       plugins: {
-        legend: { display: spec.series.length > 1, position: "bottom", labels: { color: muted, boxWidth: 12, boxHeight: 12 } },
-        tooltip: { callbacks: { label: function (item) { return item.dataset.label + ": " + said(item.parsed.y); } } }
+        legend: { display: spec.series.length > 1, position: "bottom", labels: { filter: function (item) { var one = spec.series[item.datasetIndex]; return !one.edge || one.band; }, color: muted, boxWidth: 12, boxHeight: 12 } },
+        tooltip: { callbacks: { title: function (items) { return items.length ? spec.labels[items[0].dataIndex] : ""; }, label: function (item) { return item.dataset.label + ": " + said(item.parsed.y); } } }
       }
     };
   }
