@@ -1,10 +1,11 @@
-# One image for all of Airflow's components: the official one, with exactly the packages of `make up` and our code, read-only.
+# One image for all of Airflow's components: the official one, with exactly the packages of `make up` and those of Celery, and our
+# code, read-only.
 FROM apache/airflow:3.3.2-python3.11
 
 ARG PIP_INDEX_URL
-COPY constraints.txt /opt/sillage/constraints.txt
+COPY constraints-celery.txt /opt/sillage/constraints-celery.txt
 # --no-deps: the list is complete, and pip then refuses what it does not name.
-RUN pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r /opt/sillage/constraints.txt
+RUN pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r /opt/sillage/constraints-celery.txt
 
 # A new volume takes its owner from the folder that it covers.
 USER root

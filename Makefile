@@ -96,6 +96,7 @@ format: .venv/.dev ## put the code into the form that lint wants
 pins: .venv/.dev ## write constraints.txt and constraints-dev.txt anew from the requirements
 	$(VENV)/uv pip compile $(PIN) requirements.txt requirements-dev.txt -o constraints-dev.txt
 	$(VENV)/uv pip compile $(PIN) -c constraints-dev.txt requirements.txt -o constraints.txt
+	$(VENV)/uv pip compile $(PIN) -c constraints-dev.txt requirements.txt requirements-celery.txt -o constraints-celery.txt
 	$(VENV)/uv pip compile $(PIN) requirements-audit.txt -o constraints-audit.txt
 	$(VENV)/uv pip compile $(PIN) bi/superset/requirements.txt -o bi/superset/constraints.txt
 	$(VENV)/uv pip compile $(PIN) tools/docs-requirements.txt -o tools/docs-constraints.txt

@@ -5,6 +5,7 @@ Runs as the service `init` at every `docker compose up`; a changed password in .
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,8 @@ from sillage.warehouse import roles
 from sillage.warehouse.database import ensure_database
 
 SECRETS = Path("/run/secrets")
-ADMIN_URL = "postgresql://postgres@postgres:5432/postgres"
+# The server that docker-compose.yml starts; another one is somebody's own.
+OUR_SERVER = "postgres:5432"
 DATABASES = {"sillage": "sillage", "airflow": "airflow"}  # and who owns each
 # A marketer sees the DAG `tracking` and its tabs: no log, no code, no other DAG, and nothing to start or to change.
 MARKETER = [
@@ -56,14 +58,19 @@ def main() -> int:
 
 def prepare_databases() -> None:
     """Make the databases, their owners and the reading roles, and migrate the warehouse."""
-    admin_url = settings.with_password(ADMIN_URL, SECRETS / "postgres_password")
+    host = os.environ["SILLAGE_DATABASE_HOST"]
+    admin, entry = os.environ["SILLAGE_DATABASE_ADMIN"], os.environ["SILLAGE_DATABASE_ADMIN_NAME"]
+    options = settings.load().warehouse_url.partition("?")[2]
+    where = f"postgresql://{admin}@{host}/{entry}" + (f"?{options}" if options else "")
+    admin_url = settings.with_password(where, SECRETS / "postgres_password")
     owners = {"sillage": secret("warehouse_password"), "airflow": secret("metadata_password")}
     roles.bootstrap_roles(admin_url, {**owners, **{role: secret(f"{role}_password") for role in roles.READERS}})
-    roles.ensure_replicator(admin_url, secret("replication_password"))
     for name, owner in DATABASES.items():
         ensure_database(admin_url, name, owner)
-    with warehouse.connect(admin_url) as connection, warehouse.transaction(connection) as cursor:
-        cursor.execute("revoke all on database postgres, template1 from public")  # no reader has anything to do there
+    if host == OUR_SERVER:
+        roles.ensure_replicator(admin_url, secret("replication_password"))
+        with warehouse.connect(admin_url) as connection, warehouse.transaction(connection) as cursor:
+            cursor.execute("revoke all on database postgres, template1 from public")  # no reader has anything to do there
     url = settings.load().warehouse_url
     say(f"The warehouse is migrated; new: {', '.join(warehouse.migrate(url)) or 'nothing'}.")
     roles.grant_readers(url)

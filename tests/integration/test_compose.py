@@ -71,6 +71,8 @@ def test_every_service_that_lasts_tells_whether_it_is_healthy() -> None:
         "probe",
         "collector",
         "replica",
+        "worker",
+        "redis",
     }
     assert [name for name, one in LASTING.items() if not one.get("healthcheck", {}).get("test")] == []
 
@@ -81,7 +83,7 @@ def test_nothing_starts_before_the_init_service_has_succeeded() -> None:
     waiting = {
         name: one["depends_on"]["init"]["condition"]
         for name, one in LASTING.items()
-        if name not in ("postgres", "collector")
+        if name not in ("postgres", "collector", "redis")
     }
     assert set(waiting.values()) == {"service_completed_successfully"}
     assert SERVICES["init"]["depends_on"]["postgres"]["condition"] == "service_healthy"
@@ -99,7 +101,33 @@ def test_no_service_is_privileged_or_keeps_rights_that_it_does_not_need() -> Non
         assert one["cap_drop"] == ["ALL"], name
         assert one["security_opt"] == ["no-new-privileges:true"], name
         assert "user" not in one, f"{name}: the image says who runs it, and that is not root"
-    assert [name for name, one in SERVICES.items() if one.get("cap_add")] == ["postgres", "replica"]
+    # Each to give the folder of its volume to its own user, and go on as that.
+    assert [name for name, one in SERVICES.items() if one.get("cap_add")] == ["postgres", "redis", "replica"]
+
+
+def test_every_service_starts_again_and_none_can_fill_the_disk_or_the_machine() -> None:
+    for name, one in LASTING.items():
+        assert one["restart"] == "unless-stopped", name
+        assert one["logging"]["options"] == {"max-size": "10m", "max-file": "5"}, name
+        assert one["pids_limit"] == 1024, name
+    # A database that the engine kills takes everybody's work with it.
+    assert {name for name, one in LASTING.items() if "mem_limit" not in one} == {"postgres", "replica"}
+    # Compose puts secrets into the container's own file system, so that only who has none can be read-only.
+    assert {name for name, one in LASTING.items() if one.get("read_only")} == {"collector"}
+
+
+def test_tasks_are_worked_on_by_the_scheduler_unless_celery_is_asked_for() -> None:
+    assert SERVICES["scheduler"]["environment"]["AIRFLOW__CORE__EXECUTOR"] == "${SILLAGE_EXECUTOR:-LocalExecutor}"
+    assert {name for name, one in SERVICES.items() if one.get("profiles") == ["celery"]} == {"worker", "redis"}
+    assert "ports" not in SERVICES["redis"]
+
+
+def test_the_images_packages_are_those_of_make_up_and_what_celery_adds() -> None:
+    def pins(name: str) -> set[str]:
+        return set(re.findall(r"^([\w.-]+==\S+)", (CHECKOUT / name).read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert pins("constraints.txt") < pins("constraints-celery.txt")
+    assert any(pin.startswith("celery==5.6.") for pin in pins("constraints-celery.txt"))
 
 
 def test_the_landing_zone_can_be_written_by_the_collector_alone_and_is_never_made() -> None:
@@ -112,7 +140,7 @@ def test_the_landing_zone_can_be_written_by_the_collector_alone_and_is_never_mad
 
 
 def test_no_secret_has_a_default_or_stands_in_a_services_environment() -> None:
-    assert len(SECRET_NAMES) == 13
+    assert len(SECRET_NAMES) == 14
     checked = SERVICES["secrets-are-there"]["environment"].values()
     assert {re.sub(r"\$\{(\w+):\?.+\}", r"\1", value) for value in checked} == SECRET_NAMES
     # That service is of a profile that nobody asks for: it is read, never started.
@@ -130,8 +158,14 @@ def test_each_service_gets_the_secrets_it_needs_and_no_other() -> None:
         "fernet_key",
         "jwt_key",
         "session_key",
+        "redis_password",
     }
-    others = {"postgres": {"postgres_password"}, "collector": set(), "replica": {"replication_password"}}
+    others = {
+        "postgres": {"postgres_password"},
+        "collector": set(),
+        "replica": {"replication_password"},
+        "redis": {"redis_password"},
+    }
     for name, one in LASTING.items():
         assert set(one.get("secrets", ())) == others.get(name, everywhere), name
 
@@ -145,7 +179,7 @@ def test_the_image_is_run_by_an_ordinary_user_and_holds_what_the_package_reads()
     dockerfile = (CHECKOUT / "Dockerfile").read_text(encoding="utf-8")
     assert re.findall(r"^USER (\S+)", dockerfile, re.MULTILINE)[-1] == "airflow"
     copied = COPIED.findall(dockerfile)
-    assert set(copied) == {"constraints.txt", "dags", "plugins", "expectations", "dbt_project", "docker"}
+    assert set(copied) == {"constraints-celery.txt", "dags", "plugins", "expectations", "dbt_project", "docker"}
     allowed = (CHECKOUT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert {f"!{name}" for name in copied} == {line for line in allowed if line.startswith("!")}
     assert "*" in allowed
@@ -177,6 +211,17 @@ def test_compose_accepts_the_file_and_shows_no_secret(tmp_path: Path) -> None:
     shown = compose("config", SILLAGE_LANDING=str(tmp_path), **made)
     assert shown.returncode == 0, shown.stderr
     assert [name for name, value in made.items() if value in shown.stdout] == []
+
+
+@needs_compose
+def test_with_a_postgres_of_ones_own_ours_is_not_started(tmp_path: Path) -> None:
+    settings = {**make_secrets(tmp_path / ".env"), "SILLAGE_LANDING": str(tmp_path)}
+    own = ("--file", str(CHECKOUT / "docker" / "own-postgres.yml"))
+    shown = compose(*own, "config", "--format", "json", SILLAGE_DATABASE_HOST="db:5433", **settings)
+    assert shown.returncode == 0, shown.stderr
+    services = json.loads(shown.stdout)["services"]
+    assert "postgres" not in services
+    assert services["scheduler"]["environment"]["SILLAGE_WAREHOUSE_URL"] == "postgresql://sillage@db:5433/sillage"
 
 
 @needs_compose
