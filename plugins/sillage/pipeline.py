@@ -17,6 +17,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from . import landing, quality, settings, transform, warehouse
 from .landing import late_hours, user_agents
+from .landing.shares import Plain
 from .privacy import hide_addresses
 from .runs import counting_rules, journal, turn
 from .transform import verdict_rules
@@ -59,7 +60,8 @@ def run(asked: Run) -> dict[str, int]:
     counts: dict[str, int] = {}
     with begun(asked):
         for stage in STAGES.values():
-            counts = stage(asked) or counts
+            done = stage(asked)
+            counts = done if isinstance(done, dict) else counts
     return counts
 
 
@@ -115,8 +117,12 @@ def begin(run_id: str, window: Window, recompute: str | None = None) -> None:
         log.info("It recomputes %s.", "every delivery" if recompute == journal.EVERYTHING else f"delivery {recompute}")
 
 
-def land(asked: Run) -> None:
-    """Land the files of the window, and of the late hours before it (setting SILLAGE_LATE_HOURS), into raw.*."""
+def land(asked: Run, *, fan_out: bool = False) -> list[Plain]:
+    """Land the files of the window, and of the late hours before it (setting SILLAGE_LATE_HOURS), into raw.*.
+
+    With `fan_out`, what is beyond the setting SILLAGE_FAN_OUT_MB is left, and returned as groups of files: `land_group` lands each,
+    side by side, and `land` without `fan_out` then settles.
+    """
     chosen, window = settings.load(), asked.window
     with _recorded(asked.run_id, "land") as outcome:
         report = landing.land(
@@ -129,6 +135,7 @@ def land(asked: Run) -> None:
             allow_vanished=asked.allow_vanished,
             rejected_share_limit=chosen.rejected_share_limit,
             rejected_count_limit=chosen.rejected_count_limit,
+            at_once=chosen.fan_out_mb * 1_000_000 if fan_out else None,
         )
         for sentence in report.sentences():
             log.info("%s", hide_addresses(sentence))
@@ -137,13 +144,24 @@ def land(asked: Run) -> None:
         not_read = [hide_addresses(sentence) for sentence in report.not_read()]
         outcome.sentence = " ".join([f"Landed {window}: {report}", *not_read])
         outcome.counts = {
-            "files": report.file_count,
-            "records": report.record_count,
-            "rejected": report.rejected_count,
+            "files": report.file_count + report.before[0],
+            "records": report.record_count + report.before[1],
+            "rejected": report.rejected_count + report.before[2],
             "late_hours": len(report.late_hours),
             "late_hours_left_aside": len(report.left_aside) + len(report.held_back),
             "not_read": not_read,
         }
+    return [landing.plain(group) for group in report.groups]
+
+
+def land_group(asked: Run, group: Plain) -> None:
+    """Land one of the groups of files that `land` has left."""
+    with _recorded(asked.run_id, "land group") as outcome:
+        zone, shares = settings.load().landing, landing.from_plain(group)
+        done = landing.land_group(warehouse_url(), zone, asked.run_id, shares, force=asked.force)
+        outcome.counts = {"files": sum(one.file_count for one in done)}
+        outcome.sentence = f"Landed a group of {outcome.counts['files']} file(s)."
+        log.info("%s", outcome.sentence)
 
 
 def check(run_id: str, boundary: str) -> None:
@@ -324,7 +342,7 @@ def _recorded(run_id: str, stage: str, *, needs_turn: bool = True) -> Iterator[_
     with _entry() as cursor:
         if needs_turn:
             turn.assert_held(cursor, run_id)
-        if needs_turn and stage != "land":
+        if needs_turn and stage not in ("land", "land group"):
             counting_rules.assert_in_force(cursor, run_id)
         journal.write(cursor, run_id, stage, "started", f"Started {stage}.")
     outcome = _Outcome(f"Finished {stage}.")
@@ -365,7 +383,7 @@ def _advice(error: Exception) -> str:
     )
 
 
-STAGES: Mapping[str, Callable[[Run], dict[str, int] | None]] = dict(
+STAGES: Mapping[str, Callable[[Run], dict[str, int] | list[Plain] | None]] = dict(
     zip(
         journal.STAGES,
         (

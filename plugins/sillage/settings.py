@@ -52,6 +52,7 @@ class Settings:
     outbox: str = ""  # where files for sending tools go: a folder or a bucket
     database_cores: int | None = None  # of the machine that Postgres has; None: found out (transform/capacity.py)
     database_memory_gb: int | None = None
+    fan_out_mb: int = 1024  # what one task lands of a run's hours, before it leaves the rest to groups of files
 
     @property
     def dbt_project(self) -> Path:
@@ -132,6 +133,7 @@ def load(environment: dict[str, str] | None = None) -> Settings:
             "SILLAGE_DATABASE_MEMORY_GB", given.get("SILLAGE_DATABASE_MEMORY_GB"), 0, 1, 65536
         )
         or None,
+        fan_out_mb=whole_number("SILLAGE_FAN_OUT_MB", given.get("SILLAGE_FAN_OUT_MB"), 1024, 1, 2**40),
     )
     # An hour whose raw records were dropped can only be read again whole, so a late file must not lead back to one.
     if chosen.late_hours > chosen.raw_days * HOURS_A_DAY:

@@ -16,7 +16,15 @@ from sillage.landing.zone import VanishedError
 from sillage.pipeline import StageError, window_of
 from sillage.window import WindowError
 
-STAGES = ("land.land", "check_raw.check_raw", "transform.build", "check_marts.check_marts", "publish.publish")
+STAGES = (
+    "land.land",
+    "land.land_group",
+    "land.settle",
+    "check_raw.check_raw",
+    "transform.build",
+    "check_marts.check_marts",
+    "publish.publish",
+)
 CHECKOUT = Path(__file__).resolve().parents[2]
 HOUR = datetime(2026, 1, 1, 5, tzinfo=UTC)
 
@@ -72,6 +80,8 @@ def test_the_stages_stand_in_a_row_between_turn_and_end(tracking) -> None:
     assert not tracking.get_task("end").on_failure_fail_dagrun
     for before, after in zip(("turn", *STAGES), STAGES, strict=False):
         assert before in tracking.get_task(after).upstream_task_ids
+    # A window without groups goes on past the two tasks that are then skipped, and a failure of any of them still stops it.
+    assert tracking.get_task("check_raw.check_raw").trigger_rule == "none_failed"
 
 
 def test_publishing_emits_an_asset_of_every_mart_by_its_name(tracking) -> None:

@@ -1,15 +1,15 @@
 """A window of the landing zone into raw.*: every record becomes a row or a rejected record, every file a ledger entry.
 
-One transaction per source and hour holds the rows, the rejected records and the ledger. Files that the ledger knows
-unchanged are left alone; changed and vanished ones have exactly their rows replaced or removed.
+One transaction per source and hour, or share of one, holds the rows, the rejected records and the ledger. Files that the ledger
+knows unchanged are left alone; changed and vanished ones have exactly their rows replaced or removed.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -18,27 +18,28 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from ..reading import instants, rejection
-from ..reading.decompression import FileBytes
 from ..reading.framing import Broken
 from ..reading.rejection import Rejected
 from ..runs import journal, turn
 from ..sources import Source, registry
 from ..warehouse.connection import connect, transaction
-from ..window import HOUR, Window, label
+from ..window import HOUR, Window
 from . import ledger, user_agents, vanished
 from .column_maps import NAME, ColumnMaps
 from .documents import Documents, Landed, refused
+from .kept import assert_complete, assert_kept
 from .late_hours import LateHours
 from .loader import Loader
 from .pieces import Pieces
+from .readable import Readable, reason_unread
 from .report import HourReport, LandingReport
+from .shares import Remainder, Share
 from .zone import (
     LOOK_AHEAD,
     READ_AHEAD,
     Found,
     LandingError,
     Unread,
-    UnreadableError,
     Zone,
     days_of,
     open_zone,
@@ -47,7 +48,7 @@ from .zone import (
     unread_of,
 )
 
-__all__ = ["LandingError", "LandingReport", "land"]
+__all__ = ["LandingError", "LandingReport", "land", "land_group"]
 
 log = logging.getLogger(__name__)
 
@@ -69,25 +70,28 @@ def land(
     allow_vanished: bool = False,
     rejected_share_limit: float = 0.5,
     rejected_count_limit: int = 1000,
+    at_once: int | None = None,
 ) -> LandingReport:
     """Land the hours of `window`, and those up to `late_hours` before it whose folders gained files, for run `run_id`.
 
     `url` is the warehouse, `landing_zone` a folder or a URL. `force` reads every file of `window` again, as after a fix
-    of a reader; `allow_vanished` takes it for meant that most files of a published hour are gone. Returns what was done; a
-    late hour that cannot be landed is left aside, and told there. Raises LandingError when the zone cannot be used, when a
-    file of `window` cannot be read (UnreadableError), when most files of published hours are gone (VanishedError), and,
-    after all was landed, when a source has more than `rejected_count_limit` rejected records in `window` and they are
-    more than `rejected_share_limit` of its records.
+    of a reader; `allow_vanished` takes it for meant that most files of a published hour are gone. After `at_once` bytes of `window`
+    the rest of it is left in the report's `groups`: whoever lands them (land_group) then calls this again, without that limit,
+    which settles what the run takes. Returns what was done; a late hour that cannot be landed is left aside, and told there.
+    Raises LandingError when the zone cannot be used, when a file of `window` cannot be read (UnreadableError), when most files of
+    published hours are gone (VanishedError), and, after all was landed, when a source has more than `rejected_count_limit`
+    rejected records in `window` and they are more than `rejected_share_limit` of its records.
     """
     zone = open_zone(landing_zone)
     span = Window(window.start - timedelta(hours=late_hours), window.end)
     report = LandingReport(unread_folders=[name for name in zone.folders() if name not in registry()])
+    rest = Remainder(at_once)
     with connect(url) as connection:
         with transaction(connection) as cursor:
             for name in registry():
                 cursor.execute("select raw.ensure_source(%s)", (name,))
             late = LateHours(cursor, span, window.start)
-        _assert_kept(late.expired, window)
+        assert_kept(late.expired, window)
         if not allow_vanished:
             with transaction(connection) as cursor:
                 published = ledger.published_hours(cursor, window)
@@ -97,12 +101,20 @@ def land(
             maps = ColumnMaps(zone, source)
             strays = report.unread[source.name] = unread_above(zone, source.name, days_of(window), _maps_of(source))
             for hour, folders in _hours(connection, zone, source, late, strays):
-                landing = _HourLanding(connection, zone, source, hour, run_id, late.pending_of(source.name), maps)
+                landing = _HourLanding(
+                    connection, zone, Share(source.name, hour), run_id, maps, late.pending_of(source.name), rest
+                )
                 with late.sparing(hour):
                     done = landing.land(folders, is_late=hour < window.start, force=force)
                     if done is not None:
                         report.hours.append(done)
                         late.gained.add(hour)
+        report.groups = rest.groups()
+        if len(report.groups) > 1:
+            return report
+        for group in report.groups:  # one alone is not worth a task
+            report.hours += _land_shares(connection, zone, run_id, group, force=force)
+        report.groups = []
         limits = rejected_share_limit, rejected_count_limit
         with transaction(connection) as cursor:
             crowd = _settle(cursor, run_id, window, late, report, limits)
@@ -112,6 +124,42 @@ def land(
             " SILLAGE_REJECTED_SHARE_LIMIT if they are to be left out; then clear the run."
         )
     return report
+
+
+def land_group(
+    url: str, landing_zone: str, run_id: str, group: Iterable[Share], *, force: bool = False
+) -> list[HourReport]:
+    """Land the files of `group`, which `land` left to others, for `run_id`; returns what was done, an entry for each share.
+
+    Files that are in the ledger already, as after another try, are left alone. Raises what `land` raises of files.
+    """
+    zone = open_zone(landing_zone)
+    with connect(url) as connection, connect(url, "sillage user agents") as beside:
+
+        def identify(_: Cursor, agents: set[str]) -> None:
+            # The groups of an hour meet the same agents: in its own transaction, one would wait for the other's commit.
+            with transaction(beside) as cursor:
+                user_agents.identify(cursor, agents)
+
+        return _land_shares(connection, zone, run_id, group, identify, force=force)
+
+
+def _land_shares(
+    connection: Connection,
+    zone: Zone,
+    run_id: str,
+    group: Iterable[Share],
+    identify: Callable[[Cursor, set[str]], object] = user_agents.identify,
+    *,
+    force: bool,
+) -> list[HourReport]:
+    done = []
+    for share in group:
+        source = registry()[share.source]
+        landing = _HourLanding(connection, zone, share, run_id, ColumnMaps(zone, source), identify=identify)
+        folders = zone.hours(source.name, [share.hour.date()]).get(share.hour, [])
+        done.append(landing.land(folders, is_late=False, force=force))
+    return [report for report in done if report is not None]
 
 
 def _settle(
@@ -125,39 +173,18 @@ def _settle(
     """Note which hours the run takes and which late ones it leaves aside; give a sentence where its own were rejected."""
     turn.assert_held(cursor, run_id)
     own = [hour.start for hour in window.hours()]
-    _assert_complete(cursor, own)
+    assert_complete(cursor, own)
     for hour in late.taken():
         with late.sparing(hour):
-            _assert_complete(cursor, [hour])
+            assert_complete(cursor, [hour])
             crowd = ledger.rejected_crowd(cursor, [hour], *limits)
             if crowd:
                 raise LandingError(crowd)
     ledger.unpack(cursor, [*own, *late.taken()])
     journal.set_run_windows(cursor, run_id, window, late.taken())
+    report.before = ledger.landed_before(cursor, run_id, own, report)
     late.tell(cursor, run_id, report)
     return ledger.rejected_crowd(cursor, own, *limits)
-
-
-def _assert_kept(expired: set[datetime], window: Window) -> None:
-    """Raise LandingError where the run is asked for an hour whose events retention has dropped: they would count twice."""
-    asked = sorted(hour for hour in expired if hour >= window.start)
-    if asked:
-        raise LandingError(
-            f"The hour {label(asked[0])} cannot be run again: tracking logs of it were dropped by retention (setting"
-            " SILLAGE_TRACKING_DAYS), and its events would be counted twice. Its statistics stand; leave the hour out."
-        )
-
-
-def _assert_complete(cursor: Cursor, hours: list[datetime]) -> None:
-    """Raise LandingError where raw lacks rows of the run's hours: their events would be taken for vanished."""
-    dropped = ledger.dropped_files(cursor, hours)
-    if dropped:
-        hour, path = dropped[0]
-        raise LandingError(
-            f"The hour {label(hour)} cannot be run again as it is: retention has dropped the records of {shown(path)} from raw"
-            f" ({len(dropped)} file(s) in all; setting SILLAGE_RAW_DAYS), and its events would be lost. Put the file back into"
-            " the landing zone and run that hour with window_start and window_end, or leave the hour out."
-        )
 
 
 def _hours(
@@ -194,41 +221,57 @@ def _maps_of(source: Source) -> list[str]:
 
 @dataclass(frozen=True)
 class _HourLanding:
-    """One source's hour, landed in one transaction. `pending` are paths that were landed late and never published."""
+    """A share of one source's hour, landed in one transaction. `pending` are paths that were landed late and never published."""
 
     connection: Connection
     zone: Zone
-    source: Source
-    hour: datetime
+    share: Share
     run_id: str
-    pending: set[str]
     maps: ColumnMaps
+    pending: set[str] = field(default_factory=set)
+    rest: Remainder = field(default_factory=Remainder)
+    identify: Callable[[Cursor, set[str]], object] = user_agents.identify
+
+    @property
+    def source(self) -> Source:
+        """Whose files they are."""
+        return registry()[self.share.source]
+
+    @property
+    def hour(self) -> datetime:
+        """The hour in which they arrived."""
+        return self.share.hour
 
     def land(self, folders: list[str], *, is_late: bool, force: bool) -> HourReport | None:
-        """Bring raw.* in line with what stands in `folders`; None when it already is.
+        """Bring raw.* in line with what stands in `folders`; None when it already is, or where that is left to groups.
 
         What is published of a late hour only gains: a published file that is no longer there is not taken for vanished
         unless its hour is asked for.
         """
         files = (file for folder in folders for file in self.zone.files(folder))
-        found = sorted((file for file in files if not self.maps.is_map(file.path)), key=lambda file: file.path)
+        files = (file for file in files if self.share.holds(file.path) and not self.maps.is_map(file.path))
+        found = sorted(files, key=lambda file: file.path)
         with transaction(self.connection) as cursor:
             known = ledger.entries(cursor, self.source.name, self.hour)
-        # What retention took did not vanish from the hour: _assert_complete says what to do.
+            just_landed = ledger.just_landed(cursor, self.run_id, self.source.name, self.hour)
+        known = {path: entry for path, entry in known.items() if self.share.holds(path)}
+        # What retention took did not vanish from the hour: assert_complete says what to do.
         standing = {path for path, entry in known.items() if not entry.is_dropped}
-        touched: list[str] = []
+        touched: list[int] = []
         replaced: set[str] = set()
         news: list[Found] = []
-        # Late files are told by their times.
-        read = deque([] if is_late or force else [file for file in found if file.path in known])
+        # Late files are told by their times, and so are those that an earlier task or try of this run has landed.
+        read = deque(
+            [] if is_late or force else [file for file in found if file.path in known and file.path not in just_landed]
+        )
         for file in found:
             self._read_ahead(read, file)
             entry = known.pop(file.path, None)
             if entry is None:
                 news.append(file)
-            elif self._is_changed(file, entry, is_late=is_late, force=force):
+            elif self._is_changed(file, entry, by_time=is_late or file.path in just_landed, force=force):
                 news.append(file)
-                touched.append(file.path)
+                touched.append(entry.file_id)
                 if is_late and (file.path not in self.pending or entry.replaces_published):
                     replaced.add(file.path)
         gone = sorted(known.keys() & standing)
@@ -236,18 +279,27 @@ class _HourLanding:
             gone = [path for path in gone if path in self.pending and not known[path].replaces_published]
         if not news and not gone:
             return None
+        if not is_late and self.rest.leaves(self.share, news):
+            with transaction(self.connection) as cursor:
+                self._begin(cursor)
+            return None
         done = HourReport(self.source.name, self.hour, is_late, len(found) - len(news), len(gone))
         with transaction(self.connection) as cursor:
-            turn.assert_held(cursor, self.run_id)
-            cursor.execute("select ops.ensure_day_partition('raw', %s, %s)", (self.source.name, self.hour))
-            cursor.execute("select ops.ensure_day_partition('ops', 'rejected_record', %s)", (self.hour,))
-            ledger.remove(cursor, self.source.name, self.hour, touched + gone)
+            self._begin(cursor)
+            ledger.remove(cursor, self.source.name, self.hour, touched + [known[path].file_id for path in gone])
             self._load(cursor, news, replaced, done)
             journal.write(cursor, self.run_id, "land hour", "succeeded", done.sentence(), done.counts())
+            # Again, and kept until the commit: what a run that lost its turn meanwhile has read must not be written.
+            turn.assert_held(cursor, self.run_id, until_commit=True)
         log.info("%s", done.sentence())
         for problem in done.problems:
             log.warning("%s", problem)
         return done
+
+    def _begin(self, cursor: Cursor) -> None:
+        turn.assert_held(cursor, self.run_id)
+        cursor.execute("select ops.ensure_day_partition('raw', %s, %s)", (self.source.name, self.hour))
+        cursor.execute("select ops.ensure_day_partition('ops', 'rejected_record', %s)", (self.hour,))
 
     def _read_ahead(self, files: deque[Found], now: Found) -> None:
         """`files` are read in their order, and `now` is next, if it is one: the zone may begin with those that follow."""
@@ -255,23 +307,23 @@ class _HourLanding:
             self.zone.read_ahead([file.path for file in islice(files, READ_AHEAD) if file.problem is None])
             files.popleft()
 
-    def _is_changed(self, file: Found, entry: ledger.Entry, *, is_late: bool, force: bool) -> bool:
-        """Whether `file` is not what the ledger says: in late hours by size and time, in hours asked for by its bytes."""
+    def _is_changed(self, file: Found, entry: ledger.Entry, *, by_time: bool, force: bool) -> bool:
+        """Whether `file` is not what the ledger says, by its size and, with `by_time`, its time, else by its bytes."""
         if file.size != entry.size or (file.problem is None) != (entry.checksum != ""):
             return True
         if file.problem is not None:
             return False
-        if is_late:
+        if by_time:
             return abs(file.modified_at - entry.modified_at) > SAME_TIME
         if force or entry.is_dropped:
             return True
-        with _Readable(self.zone, file) as content:
+        with Readable(self.zone, file) as content:
             content.exhaust()
             return content.checksum != entry.checksum
 
     def _load(self, cursor: Cursor, files: list[Found], replaced: set[str], done: HourReport) -> None:
         entries = []
-        with Loader(cursor, self.source.name, self.hour, user_agents.identify) as loader:
+        with Loader(cursor, self.source.name, self.hour, self.identify) as loader:
             ahead = deque(files)
             for file, file_id in zip(files, ledger.new_file_ids(cursor, len(files)), strict=True):
                 self._read_ahead(ahead, file)
@@ -297,11 +349,11 @@ class _HourLanding:
         entry = ledger.Entry(file_id, file.path, file.size, "", file.modified_at, problem=file.problem)
         if file.problem is not None:
             return entry
-        with _Readable(self.zone, file) as content:
+        with Readable(self.zone, file) as content:
             pieces = Pieces(self.source, self.maps, file.path, content)
             documents = Documents(self.source)
             entry.record_count, entry.rejected_count = self._load_records(loader, documents.records(pieces.records()))
-            if reason := _reason_unread(content):
+            if reason := reason_unread(content):
                 loader.reject(Broken(pieces.line, reason, content.problem or "", b"", content.size))
                 entry.record_count += 1
                 entry.rejected_count += 1
@@ -337,43 +389,7 @@ class _HourLanding:
         return count, rejected_count
 
 
-def _reason_unread(content: FileBytes) -> str | None:
-    """Why a file was not read, or not to its end, where that is one rejected record more."""
-    if content.unknown_compression:
-        return rejection.UNKNOWN_COMPRESSION
-    if content.unknown_encoding:
-        return rejection.UTF_16
-    return rejection.EXPANDS_TOO_FAR if content.expands_too_far else None
-
-
 def _out_of_range(moment: int, earliest: int) -> Rejected:
     if moment < earliest:
         return Rejected(rejection.TIME_BEFORE_2000, "its time is before the year 2000")
     return Rejected(rejection.TIME_IN_FUTURE, "its time is more than a day after the hour in which it arrived")
-
-
-class _Readable:
-    """The content of a file; whatever keeps it from being read becomes an UnreadableError that names it."""
-
-    def __init__(self, zone: Zone, file: Found) -> None:
-        self._zone, self._path = zone, file.path
-
-    def __enter__(self) -> FileBytes:
-        try:
-            self._file = self._zone.open(self._path)
-        except LandingError:
-            raise  # a zone's own sentence
-        except OSError as error:
-            raise self._unreadable(error) from error
-        return FileBytes(self._file)
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._file.close()
-        if isinstance(error, OSError) and not isinstance(error, LandingError):
-            raise self._unreadable(error) from error
-
-    def _unreadable(self, error: OSError) -> UnreadableError:
-        return UnreadableError(
-            f"The file {shown(self._path)} of the landing zone cannot be read ({error.strerror or error}), so nothing new of its"
-            " hour was landed: give the user that runs Airflow the right to read it, then clear the task."
-        )

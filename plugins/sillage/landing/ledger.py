@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from psycopg2 import sql
+from psycopg2 import errors, sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from ..window import Window
+from ..warehouse import WarehouseError
+from ..window import Window, label
 from .zone import shown
+
+if TYPE_CHECKING:
+    from .report import LandingReport
 
 
 @dataclass
@@ -42,6 +47,33 @@ def entries(cursor: Cursor, source: str, hour: datetime) -> dict[str, Entry]:
         (source, hour),
     )
     return {row[1]: Entry(*row) for row in cursor.fetchall()}
+
+
+def just_landed(cursor: Cursor, run_id: str, source: str, hour: datetime) -> set[str]:
+    """The paths of `source` in `hour` that `run_id` has landed since it began: another task or try of it need not read them."""
+    cursor.execute(
+        "select path from ops.landed_file join ops.run using (run_id)"
+        " where source = %s and landed_file.window_start = %s and run_id = %s and landed_at >= started_at",
+        (source, hour, run_id),
+    )
+    return {path for (path,) in cursor.fetchall()}
+
+
+def landed_before(cursor: Cursor, run_id: str, hours: list[datetime], report: LandingReport) -> tuple[int, int, int]:
+    """How many files, records and rejected records of `hours` `run_id` has landed since it began, besides what `report` tells."""
+    cursor.execute(
+        "select count(*), coalesce(sum(record_count), 0)::bigint, coalesce(sum(rejected_count), 0)::bigint"
+        " from ops.landed_file join ops.run using (run_id)"
+        " where landed_file.window_start = any(%s) and run_id = %s and landed_at >= started_at",
+        (hours, run_id),
+    )
+    files, records, rejected = cursor.fetchone() or (0, 0, 0)
+    own = [hour for hour in report.hours if not hour.is_late]
+    return (
+        files - sum(hour.file_count for hour in own),
+        records - sum(hour.record_count for hour in own),
+        rejected - sum(hour.rejected_count for hour in own),
+    )
 
 
 def hours(cursor: Cursor, source: str, window: Window) -> list[datetime]:
@@ -81,7 +113,17 @@ def new_file_ids(cursor: Cursor, count: int) -> list[int]:
 
 
 def add(cursor: Cursor, source: str, hour: datetime, run_id: str, files: Sequence[Entry]) -> None:
-    """Enter `files`, landed by `run_id`."""
+    """Enter `files`, landed by `run_id`. Raises WarehouseError, worth another try, if another process has entered one of them."""
+    try:
+        _add(cursor, source, hour, run_id, files)
+    except errors.UniqueViolation as error:
+        raise WarehouseError(
+            f"Another process landed a file of {source} in {label(hour)} at the same moment, so this one wrote nothing: another try"
+            " finds what is left to do."
+        ) from error
+
+
+def _add(cursor: Cursor, source: str, hour: datetime, run_id: str, files: Sequence[Entry]) -> None:
     execute_values(
         cursor,
         "insert into ops.landed_file (source, window_start, run_id, file_id, path, size_bytes, checksum, modified_at,"
@@ -91,14 +133,17 @@ def add(cursor: Cursor, source: str, hour: datetime, run_id: str, files: Sequenc
     )
 
 
-def remove(cursor: Cursor, source: str, hour: datetime, paths: list[str]) -> None:
-    """Take the files at `paths` back: their ledger entries, their rows and their rejected records."""
-    if not paths:
+def remove(cursor: Cursor, source: str, hour: datetime, asked: list[int]) -> None:
+    """Take the files with the ids `asked` back: their ledger entries, their rows and their rejected records.
+
+    By id and not by path, so that nobody takes back what another try has put in a file's place.
+    """
+    if not asked:
         return
     unpack(cursor, [hour])
     cursor.execute(
-        "delete from ops.landed_file where source = %s and window_start = %s and path = any(%s) returning file_id",
-        (source, hour, paths),
+        "delete from ops.landed_file where source = %s and window_start = %s and file_id = any(%s) returning file_id",
+        (source, hour, asked),
     )
     file_ids = [file_id for (file_id,) in cursor.fetchall()]
     for table in (sql.Identifier("raw", source), sql.Identifier("ops", "rejected_record")):

@@ -9,6 +9,7 @@ from datetime import datetime
 from ..privacy import hide_addresses
 from ..window import label
 from .ledger import Entry
+from .shares import Share
 from .zone import Unread, shown
 
 # How many sentences of one kind a log takes: what is beyond stands in ops.
@@ -80,7 +81,8 @@ class LandingReport:
     """A run's landing: the hours that changed, the late hours it takes and those it leaves aside, and what nobody reads.
 
     `left_aside` and `held_back` are sentences: about late hours that this run could not land, and about those that an
-    earlier run found to be at fault. `unread` is by source, `unread_folders` are top folders of no source.
+    earlier run found to be at fault. `unread` is by source, `unread_folders` are top folders of no source. `groups` is left for
+    other tasks to land; `before` is what those, or an earlier try, have landed: files, records, rejected ones.
     """
 
     hours: list[HourReport] = field(default_factory=list)
@@ -89,6 +91,8 @@ class LandingReport:
     held_back: list[str] = field(default_factory=list)
     unread_folders: list[str] = field(default_factory=list)
     unread: dict[str, Unread] = field(default_factory=dict)
+    groups: list[list[Share]] = field(default_factory=list)
+    before: tuple[int, int, int] = (0, 0, 0)
 
     @property
     def file_count(self) -> int:
@@ -117,6 +121,13 @@ class LandingReport:
             f" landed, {self.rejected_count} rejected{_reasons(self.rejected)}."
         )
         said = [total if self.hours else "No new, changed or vanished files."]
+        files, records, rejected = self.before
+        if files:
+            said[0] += (
+                f" Landed before by this run: {records} records from {_files(files)}, {rejected} of them rejected."
+            )
+        if self.groups:
+            said[0] += f" The rest is left to {len(self.groups)} tasks, each with a group of files."
         said += [hour.sentence() for hour in self.hours]
         if self.late_hours:
             said.append(f"Late files: this run also takes {', '.join(label(hour) for hour in self.late_hours)}.")

@@ -39,9 +39,9 @@ def take(cursor: Cursor, run_id: str) -> str | None:
     return None
 
 
-def assert_held(cursor: Cursor, run_id: str) -> None:
-    """Raise NotTheWriterError unless `run_id` holds the writer's turn."""
-    cursor.execute("select run_id from ops.writer")
+def assert_held(cursor: Cursor, run_id: str, *, until_commit: bool = False) -> None:
+    """Raise NotTheWriterError unless `run_id` holds the writer's turn; with `until_commit` nobody can take it before that."""
+    cursor.execute("select run_id from ops.writer" + (" for share" if until_commit else ""))
     (holder,) = cursor.fetchone() or (None,)
     if holder != run_id:
         raise NotTheWriterError(

@@ -1,0 +1,188 @@
+"""A large window landed in groups: the same rows as by one task, whichever group runs twice, fails or comes too late."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sillage import landing
+from sillage.landing import shares
+from sillage.landing.loader import Loader
+from sillage.landing.zone import Found
+from sillage.runs import journal, turn
+from sillage.warehouse import WarehouseError, connect, transaction
+from sillage.window import Window
+from support.hours import write_file
+from support.landing import land
+
+HOURS = Window.parse("2026-01-01T05", "2026-01-01T07")
+ROWS = (
+    "select window_start, path, line_number, payload::text from raw.sendgrid"
+    " join ops.landed_file using (file_id, window_start) order by 1, 2, 3"
+)
+RUN = "large"
+
+
+@pytest.fixture
+def zone(tmp_path: Path) -> Path:
+    """Two hours of 12 files each."""
+    for number, hour in enumerate(HOURS.hours()):
+        for file in range(12):
+            events = [
+                {"event": "open", "timestamp": 1767243600, "useragent": f"Mozilla/{n}", "n": [number, file, n]}
+                for n in range(20)
+            ]
+            write_file(tmp_path, "sendgrid", hour.start, f"{file}.jsonl", events)
+    return tmp_path
+
+
+def landed_by_one(url: str, zone: Path, statement: str) -> list[tuple[Any, ...]]:
+    """What `statement` gives where one task lands all of it; the warehouse is empty again afterwards."""
+    land(url, str(zone), HOURS)
+    found = rows(url, statement)
+    with connect(url) as connection, transaction(connection) as cursor:
+        cursor.execute("truncate raw.sendgrid, raw.user_agent, ops.landed_file; delete from ops.run_window")
+    return found
+
+
+def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
+    with connect(url) as connection, transaction(connection) as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall()
+
+
+def begin(url: str, run_id: str = RUN) -> None:
+    with connect(url) as connection, transaction(connection) as cursor:
+        cursor.execute("update ops.writer set run_id = null")
+        assert turn.take(cursor, run_id) is None
+        journal.begin_run(cursor, run_id, HOURS)
+
+
+def plan(url: str, zone: Path) -> landing.LandingReport:
+    """What one task lands and leaves, when it may land one byte."""
+    return landing.land(url, str(zone), RUN, HOURS, at_once=1)
+
+
+def test_groups_land_what_one_task_lands_and_the_run_takes_it_only_when_settled(warehouse_url: str, zone: Path) -> None:
+    expected = landed_by_one(warehouse_url, zone, ROWS)
+    begin(warehouse_url)
+    left = plan(warehouse_url, zone).groups
+    assert len(left) == 24 and rows(warehouse_url, ROWS) == []
+    for group in reversed(left):
+        landing.land_group(warehouse_url, str(zone), RUN, landing.from_plain(landing.plain(group)))
+        landing.land_group(warehouse_url, str(zone), RUN, group)  # another try of the same
+    assert rows(warehouse_url, "select count(*) from ops.run_window") == [(0,)]
+    settled = landing.land(warehouse_url, str(zone), RUN, HOURS)
+    assert (settled.hours, settled.groups, settled.before) == ([], [], (24, 480, 0))
+    assert rows(warehouse_url, "select count(*) from ops.run_window") == [(2,)]
+    assert rows(warehouse_url, ROWS) == expected != []
+    agents = "select user_agent from raw.user_agent order by 1"
+    assert rows(warehouse_url, agents) == [(f"Mozilla/{n}",) for n in sorted(range(20), key=str)]
+
+
+def test_settling_lands_what_no_group_has_landed_and_takes_out_what_has_gone(warehouse_url: str, zone: Path) -> None:
+    begin(warehouse_url)
+    left = plan(warehouse_url, zone).groups
+    for group in left[1:]:
+        landing.land_group(warehouse_url, str(zone), RUN, group)
+    (gone,) = zone.glob("sendgrid/2026-01-01/06/3.jsonl")
+    gone.unlink()
+    write_file(zone, "sendgrid", HOURS.start, "new.jsonl", [{"event": "open", "timestamp": 1767243600, "n": "new"}])
+    settled = landing.land(warehouse_url, str(zone), RUN, HOURS)
+    assert settled.groups == []
+    found = rows(warehouse_url, ROWS)
+    assert found == landed_by_one(warehouse_url, zone, ROWS)
+
+
+def test_an_hour_below_the_size_and_a_rest_of_one_group_are_left_to_nobody(warehouse_url: str, zone: Path) -> None:
+    begin(warehouse_url)
+    assert landing.land(warehouse_url, str(zone), RUN, HOURS, at_once=10**9).groups == []
+    assert len(rows(warehouse_url, ROWS)) == 480
+    begin(warehouse_url, "again")
+    write_file(zone, "sendgrid", HOURS.start, "new.jsonl", [{"event": "open", "timestamp": 1767243600, "n": "new"}])
+    assert landing.land(warehouse_url, str(zone), "again", HOURS, at_once=1).groups == []
+    assert len(rows(warehouse_url, ROWS)) == 481
+
+
+def test_a_straggler_of_a_run_that_lost_its_turn_writes_nothing(
+    warehouse_url: str, zone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(warehouse_url)
+    group = plan(warehouse_url, zone).groups[0]
+    has_read, may_end = threading.Event(), threading.Event()
+    raised: list[BaseException] = []
+    ends = Loader.__exit__
+
+    def wait(self, *error) -> None:
+        ends(self, *error)
+        has_read.set()
+        assert may_end.wait(30)
+
+    def straggle() -> None:
+        try:
+            landing.land_group(warehouse_url, str(zone), RUN, group)
+        except BaseException as error:
+            raised.append(error)
+
+    monkeypatch.setattr(Loader, "__exit__", wait)
+    straggler = threading.Thread(target=straggle)
+    straggler.start()
+    assert has_read.wait(30)
+    monkeypatch.undo()
+    begin(warehouse_url, "next")  # Airflow took the first for dead, and gave the turn on
+    may_end.set()
+    straggler.join(30)
+    assert isinstance(raised[0], turn.NotTheWriterError)
+    assert rows(warehouse_url, "select count(*) from raw.sendgrid") == [(0,)]
+    assert rows(warehouse_url, "select count(*) from ops.landed_file") == [(0,)]
+    with pytest.raises(turn.NotTheWriterError):
+        landing.land_group(warehouse_url, str(zone), RUN, group)
+
+
+def test_of_two_tries_at_the_same_moment_one_writes_and_the_other_is_tried_again(
+    warehouse_url: str, zone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(warehouse_url)
+    group = plan(warehouse_url, zone).groups[0]
+    meet = threading.Barrier(2, timeout=30)
+    raised: list[BaseException] = []
+    ends = Loader.__exit__
+
+    def wait(self, *error) -> None:
+        ends(self, *error)
+        meet.wait()
+
+    def attempt() -> None:
+        try:
+            landing.land_group(warehouse_url, str(zone), RUN, group)
+        except BaseException as error:
+            raised.append(error)
+
+    monkeypatch.setattr(Loader, "__exit__", wait)
+    tries = [threading.Thread(target=attempt) for _ in range(2)]
+    for one in tries:
+        one.start()
+    for one in tries:
+        one.join(60)
+    monkeypatch.undo()
+    assert [type(error) for error in raised] == [WarehouseError]
+    landing.land_group(warehouse_url, str(zone), RUN, group)
+    assert rows(warehouse_url, "select count(*), count(distinct path) from ops.landed_file") == [(1, 1)]
+    assert rows(warehouse_url, "select count(*) from raw.sendgrid") == [(20,)]
+
+
+def test_every_path_is_in_one_group_and_groups_are_of_about_the_same_size() -> None:
+    files = [Found(f"a/{n}", 100 + n % 7, datetime.now(UTC)) for n in range(1000)]
+    rest = shares.Remainder(40_000)
+    share = shares.Share("sendgrid", HOURS.start)
+    assert rest.leaves(share, files)
+    groups = rest.groups()
+    held = [sum(file.size for file in files if any(one.holds(file.path) for one in group)) for group in groups]
+    assert sum(held) == sum(file.size for file in files)
+    assert len(groups) == 11 and max(held) <= 10_000
+    anything = [f"later/{n}" for n in range(1000)]
+    assert all(sum(one.holds(path) for group in groups for one in group) == 1 for path in anything)
