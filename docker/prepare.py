@@ -70,7 +70,8 @@ def prepare_databases() -> None:
     if host == OUR_SERVER:
         roles.ensure_replicator(admin_url, secret("replication_password"))
         with warehouse.connect(admin_url) as connection, warehouse.transaction(connection) as cursor:
-            cursor.execute("revoke all on database postgres, template1 from public")  # no reader has anything to do there
+            # No reader has anything to do there.
+            cursor.execute("revoke all on database postgres, template1 from public")
     url = settings.load().warehouse_url
     say(f"The warehouse is migrated; new: {', '.join(warehouse.migrate(url)) or 'nothing'}.")
     roles.grant_readers(url)

@@ -24,8 +24,8 @@ ROOMS = ("landing", "transform", "quality", "runs", "reading", "sources", "wareh
 ELSEWHERE = {"data_docs.py", "roles.py", "database.py", "user_agents.py", "counting_rules.py"}
 # Neither: what goes to the log alone, names of applications, signs that a driver's error is told by.
 NO_SENTENCE = re.compile(
-    r"What next: |docs/|-c timezone|sillage \w+$|runtime error|%[YHm]|savepoint|release |rollback |union all|\(format binary|"
-    r"for update|connection to server|to_timestamp|coalesce\(|window_start, |source, |the last try has no pause|extra of \{|"
+    r"What next: |docs/|-c timezone|^sillage [a-z ]+$|runtime error|%[YHm]|savepoint|release |rollback |union all|\(format binary|"
+    r"for update|^ for share$|connection to server|to_timestamp|coalesce\(|window_start, |source, |the last try has no pause|extra of \{|"
     r"Unterminated string|Successfully validated|Nothing is older|partition\(s\) dropped|day\(s\) packed|No day's records|"
     r"given back|not this run's|every delivery|^delivery 7$|more files have a problem|^savepoint|Dropped 7|with no data|doctype"
 )
