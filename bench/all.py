@@ -36,6 +36,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "deliveries.py": [],
     "locks.py": [],
     "queries.py": ["{history}"],
+    "bi.py": ["{history}"],
     "pages.py": ["{tabs}", "{owner}"],
     "exports.py": [],
     "user_agents.py": ["speed"],

@@ -43,6 +43,9 @@ COMPLETE = {
     "scanner_networks",
 }  # fmt: skip
 STORE = "intermediate.int_event_store"
+TOTALS = "intermediate.int_recipient_totals"
+# Of a person, over all days: made anew from what the days have, once they are there.
+OF_PEOPLE = {STORE, "intermediate.int_recipients", TOTALS}
 # A message's key, as the models make it: events that come later for a message of the history must find it.
 MESSAGE_KEY = "('x' || left(md5({ref}), 16))::bit(64)::bigint"
 REF = "regexp_replace(message_ref, '-0$', '-' || copy)"
@@ -70,13 +73,16 @@ def fill(url: str, folder: Path, events: int = EVENTS) -> None:
             # As int_delivery_numbers.sql would give them: whole days until a partition is full.
             days = -(-width // (events // season.DAYS))
             for table, columns in tables.items():
-                if table not in {STORE, "intermediate.int_recipients"}:
+                if table not in OF_PEOPLE:
                     _copy(cursor, table, columns, days, width)
         _copy_raw(connection)
         for first_copy in range(0, season.DAYS, days):
             with warehouse.transaction(connection) as cursor:
                 cursor.execute("set local synchronous_commit = off")
                 _copy_partition(cursor, tables[STORE], first_copy, days, width)
+        with warehouse.transaction(connection) as cursor:
+            cursor.execute(f"truncate {TOTALS}")
+            cursor.execute(f"insert into {TOTALS} select * from work.int_recipient_totals__recounted")
         connection.autocommit = True
         # Vacuumed too: else the first reader of every page would pay for marking it.
         connection.cursor().execute("vacuum (analyze)")
@@ -105,11 +111,7 @@ def _tables(cursor: Cursor) -> dict[str, list[tuple[str, str]]]:
     for table, name, names, types in cursor.fetchall():
         if name in COMPLETE:
             continue
-        if (
-            table not in {STORE, "intermediate.int_recipients"}
-            and "delivery_id" not in names
-            and "window_start" not in names
-        ):
+        if table not in OF_PEOPLE and "delivery_id" not in names and "window_start" not in names:
             raise HistoryError(f"{table} has neither delivery_id nor window_start: teach bench/history.py to copy it.")
         found[table] = list(zip(names, types, strict=True))
     return found

@@ -33,7 +33,8 @@ counted as (
 
 )
 
-select recounted.delivery_id
+-- Deliveries, and recipients.
+select recounted.delivery_id as drifted_id
 from recounted
 full outer join counted on recounted.delivery_id = counted.delivery_id
 full outer join {{ ref('int_delivery_spans') }} as spans on recounted.delivery_id = spans.delivery_id
@@ -50,3 +51,19 @@ where
     or recounted.{{ name }} is distinct from counted.{{ name }}
     {% endfor %}
     )
+
+union all
+
+(
+    select recipient_id as drifted_id from (
+        select * from {{ ref('int_recipient_totals') }}
+        except
+        select * from {{ ref('int_recipient_totals__recounted') }}
+    ) as drifted
+    union
+    select recipient_id from (
+        select * from {{ ref('int_recipient_totals__recounted') }}
+        except
+        select * from {{ ref('int_recipient_totals') }}
+    ) as missed
+)

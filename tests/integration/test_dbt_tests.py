@@ -82,6 +82,8 @@ FAULTS: dict[str, list[tuple[str, tuple[str, ...] | None]]] = {
     "counters_are_what_a_recount_gives": [
         ("intermediate.int_delivery_totals", RECOUNTED),
         ("intermediate.int_delivery_spans", ("event_count", "person_click_count")),
+        ("intermediate.int_recipient_totals", ("event_count", "human_open_count", "complaint_count")),
+        ("intermediate.int_recipient_totals", None),
         ("intermediate.int_events", None),
     ],
 }  # fmt: skip

@@ -43,6 +43,7 @@ DAMAGE = (
     "delete from intermediate.int_position_totals where delivery_id = 'd0'",
     "update marts.delivery_activity set event_count = event_count + 5 where delivery_id = 'd0'",
     "update marts.delivery_breakdown set recipient_count = recipient_count + 5 where delivery_id = 'd0'",
+    "update intermediate.int_recipient_totals set human_click_count = 77, last_clicked_at = '2030-01-01', last_opened_at = null",
     "with judged as (insert into intermediate.int_event_kinds select (json_populate_record(kind, json_build_object("
     " 'verdict', 'bot', 'kind_number', kind.kind_number + 1000, 'kind_id', gen_random_uuid()))).* from intermediate.int_event_kinds"
     " as kind where event_type = 'click' returning kind_number)"

@@ -63,12 +63,14 @@ def partitions(url: str) -> set[str]:
 
 @pytest.fixture
 def zone(tmp_path: Path) -> Path:
-    """An old hour of the delivery `old`, with a broken record, and a new hour of `new`."""
+    """An old hour of the delivery `old`, with a broken record, and a new hour of `new`, each with one who is not in the other."""
     file = write_file(
         tmp_path, "canonical", OLD, "a.jsonl", [event(n, kind, OLD, "old") for n in range(4) for kind in KINDS]
     )
     file.write_text(file.read_text() + "no event\n")
-    write_file(tmp_path, "canonical", NEW, "a.jsonl", [event(n, kind, NEW, "new") for n in range(4) for kind in KINDS])
+    write_file(
+        tmp_path, "canonical", NEW, "a.jsonl", [event(n, kind, NEW, "new") for n in (1, 2, 3, 9) for kind in KINDS]
+    )
     return tmp_path
 
 
@@ -94,6 +96,9 @@ def test_what_is_too_old_is_dropped_by_partitions_and_the_statistics_stay(wareho
     assert len(said) == len(gone) == len(rows(warehouse_url, "select * from ops.dropped_partition"))
     assert figures(warehouse_url, "old") == before
     assert {row["delivery_id"] for row in mart(warehouse_url, "recipient_tracking")} == {"new"}
+    assert {row["recipient_id"]: row["human_click_count"] for row in mart(warehouse_url, "recipient_engagement")} == {
+        "r1": 1, "r2": 1, "r3": 1, "r9": 1
+    }  # fmt: skip
     assert retention.clean(warehouse_url, NEW + timedelta(days=1), **DAYS) == []
 
 

@@ -61,13 +61,27 @@
 )
 {%- endmacro %}
 
-{# The published events of one recipient, with the address that each names, that this run does not touch. #}
-{% macro untouched_of_recipient(expression, recipient_id) -%}
+{# The same of one recipient over all deliveries, without the copies that do not stand. #}
+{% macro untouched_of_recipient(expression, recipient_id, condition) -%}
 (
-    select {{ expression }}
+    select {{ expression }} from {{ published_events([
+        'delivery_number', 'message_key', 'recipient_id', 'event_type', 'verdict', 'is_standing', 'is_withheld', 'is_repeat', 'occurred_at'
+    ]) }} as other
+    where other.recipient_id = {{ recipient_id }} and other.is_standing and {{ condition }}
+        and not exists (
+            select 1 from {{ ref('int_messages__touched') }} as touched
+            where touched.delivery_number = other.delivery_number and {{ same_message('touched', 'other') }}
+        )
+)
+{%- endmacro %}
+
+{# The first address, in the alphabet, that the published events of a recipient name which this run does not touch. #}
+{% macro untouched_address(recipient_id) -%}
+(
+    select min(address.email)
     from {{ published('int_event_store') }} as other
+    inner join {{ published('int_addresses') }} as address on other.address_key = address.address_key
     inner join {{ published('int_event_kinds') }} as kind on other.kind_number = kind.kind_number
-    left join {{ published('int_addresses') }} as address on other.address_key = address.address_key
     where other.recipient_id = {{ recipient_id }} and kind.is_standing
         and not exists (
             select 1 from {{ ref('int_messages__touched') }} as touched

@@ -19,6 +19,9 @@ from .day_partitions import DAY
 log = logging.getLogger(__name__)
 
 EVENTS = ("intermediate", "int_event_store")
+# What is kept of a recipient, and the view that counts it from the events that there are; a build makes both.
+TOTALS = "intermediate.int_recipient_totals"
+RECOUNTED = "work.int_recipient_totals__recounted"
 # The hour of arrival of a row of the event store (dbt's macro hour_of).
 HOUR = "to_timestamp(arrived_hour::bigint * 3600)"
 
@@ -99,7 +102,21 @@ def _drop_old_events(cursor: Cursor, cutoff: datetime) -> Iterator[str]:
             ).format(name)
         )
         cursor.execute("insert into ops.expired_hour (window_start) select unnest(%s) on conflict do nothing", (hours,))
+        cursor.execute("create temporary table if not exists concerned (recipient_id text) on commit drop")
+        cursor.execute(sql.SQL("insert into concerned select distinct recipient_id from {}").format(name))
         yield _drop(cursor, *EVENTS, partition, newest)
+    _recount_recipients(cursor)
+
+
+def _recount_recipients(cursor: Cursor) -> None:
+    """Count those anew of whom events were dropped: what is known of a recipient lives as long as the tracking logs."""
+    cursor.execute("select to_regclass('pg_temp.concerned') is not null, to_regclass(%s) is not null", (RECOUNTED,))
+    if cursor.fetchone() != (True, True):
+        return
+    cursor.execute(f"delete from {TOTALS} where recipient_id in (select recipient_id from concerned)")
+    cursor.execute(
+        f"insert into {TOTALS} select * from {RECOUNTED} where recipient_id in (select recipient_id from concerned)"
+    )
 
 
 def _drop(cursor: Cursor, schema: str, table: str, partition: str, newest: datetime) -> str:

@@ -124,9 +124,10 @@ def test_no_shipped_asset_reads_or_shows_an_address() -> None:
 
 def test_every_mart_with_figures_has_its_expectations() -> None:
     tables = {asset.table for asset in suites.load(SHIPPED, "marts")}
-    # recipients holds addresses: its key is a constraint, and the outer boundary does not read it. messages and
-    # recipient_engagement count nothing of their own: to ask them is to read the event store (of messages,
-    # dbt_project/tests/messages_add_up_to_statistics.sql does). daily_engagement adds up periods, which have rules; calendar has
+    # recipients holds addresses: its key is a constraint, and the outer boundary does not read it. messages
+    # counts nothing of its own: to ask it is to read the event store (dbt_project/tests/messages_add_up_to_statistics.sql
+    # does). recipient_engagement adds up over deliveries: only a count of all events says whether it is right
+    # (counters_are_what_a_recount_gives.sql). daily_engagement adds up periods, which have rules; calendar has
     # no figures.
     assert tables == {
         f"marts.{name}"
