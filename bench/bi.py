@@ -53,7 +53,11 @@ def question(chart: str) -> str:
     if asked and columns:
         parts.append(f"group by {', '.join(columns)}")
     if query["orderby"]:
-        parts.append("order by " + ", ".join(f"{metrics.get(name, name)} desc" for name, _ in query["orderby"]))
+        # Of rows as they stand the column is meant, and not the metric of its name.
+        ordered = [
+            metrics[name] if name in (asked or ()) or name not in columns else name for name, _ in query["orderby"]
+        ]
+        parts.append("order by " + ", ".join(f"{found} desc" for found in ordered))
     return " ".join([*parts, f"limit {query['row_limit']}"])
 
 
