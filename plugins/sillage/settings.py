@@ -40,7 +40,7 @@ class Settings:
     rejected_days: int = 90
     tabs_url: str = ""  # the warehouse as the read-only role tabs_reader
     currency: str = ""  # of the amounts in the Tracking tabs
-    time_zone: str = "UTC"  # of the Tracking tabs, for who has not chosen another
+    time_zone: str = "UTC"  # of the Tracking tabs, for who has not chosen another, and of the marts' days
     replica_url: str = ""  # the copy of the warehouse that BI tools read, for the probe
     admin_url: str = ""  # an administrator's login, for `sillage init`
     alert_url: str = ""  # who is told of failures (alerts/channels.py)

@@ -19,7 +19,9 @@ import yaml
 from psycopg2.errors import DivisionByZero
 
 from sillage import outbox
-from support.hours import mart, rows
+from sillage.window import HOUR, Window
+from support.hours import mart, rows, run_hours
+from support.release_warehouse import START, write_hour
 from support.s3_stub import connected
 from support.sql import run_sql
 
@@ -305,3 +307,19 @@ def test_engagement_is_written_to_a_bucket(formulas_url: str, tmp_path: Path) ->
                 outbox.export(formulas_url, "s3://lake@nowhere/outbox")
     finally:
         server.stop()
+
+
+def test_the_marts_days_follow_the_zone_of_the_tabs_and_the_next_run_follows_a_change(
+    warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_hour(tmp_path / "zone", 0)
+    # From 08:00 on in UTC: the same day in Kathmandu, the day before in Niue, eleven hours behind.
+    for number, (zone, day) in enumerate(
+        (("Asia/Kathmandu", START.date()), ("Pacific/Niue", START.date() - HOUR * 24))
+    ):
+        monkeypatch.setenv("SILLAGE_TIME_ZONE", zone)
+        start = START + number * HOUR
+        run_hours(warehouse_url, tmp_path / "zone", Window(start, start + HOUR))
+        assert {row["day"] for row in mart(warehouse_url, "daily_engagement")} == {day}
+        begins = one(warehouse_url, f"select min(starts_at at time zone '{zone}')::time::text from marts.calendar")
+        assert begins == "00:00:00"

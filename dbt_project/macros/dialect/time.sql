@@ -30,18 +30,21 @@
 
 {% macro postgres__utc_day(expression) -%} to_char({{ expression }} at time zone 'UTC', 'YYYY-MM-DD') {%- endmacro %}
 
-{# The day on which an instant falls in the site's time zone (var site_time_zone). #}
+{# The site's time zone: SILLAGE_TIME_ZONE, as plugins/sillage/transform/dbt.py hands it on. The next run follows a change. #}
+{% macro site_time_zone() %}{{ return(env_var('SILLAGE_DBT_TIME_ZONE', 'UTC')) }}{% endmacro %}
+
+{# The day on which an instant falls in the site's time zone. #}
 {% macro site_day(expression) %}{{ return(adapter.dispatch('site_day', 'sillage')(expression)) }}{% endmacro %}
 
 {% macro postgres__site_day(expression) -%}
-    cast(({{ expression }}) at time zone {{ as_text(var('site_time_zone')) }} as date)
+    cast(({{ expression }}) at time zone {{ as_text(site_time_zone()) }} as date)
 {%- endmacro %}
 
 {# The instant at which a day begins in the site's time zone. #}
 {% macro start_of_site_day(day) %}{{ return(adapter.dispatch('start_of_site_day', 'sillage')(day)) }}{% endmacro %}
 
 {% macro postgres__start_of_site_day(day) -%}
-    cast({{ day }} as timestamp) at time zone {{ as_text(var('site_time_zone')) }}
+    cast({{ day }} as timestamp) at time zone {{ as_text(site_time_zone()) }}
 {%- endmacro %}
 
 {# A part of a day as an integer: year, quarter, month, day, isoyear, week (of that year, ISO 8601) or isodow (Monday is 1). #}

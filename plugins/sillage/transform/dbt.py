@@ -42,7 +42,9 @@ def invoke(url: str, arguments: list[str], callback: Callable[[Any], None]) -> A
     """
     from dbt.cli.main import dbtRunner
 
-    os.environ.update(warehouse.dbt_environment(url) | capacity.chosen(url).environment())
+    # Views that cut days are in the zone that the tabs cut them in.
+    zone = {"SILLAGE_DBT_TIME_ZONE": settings.load().time_zone}
+    os.environ.update(warehouse.dbt_environment(url) | capacity.chosen(url).environment() | zone)
     project = str(settings.resource("dbt_project"))
     # Else dbt makes a folder for its log within the project, which an installed package does not own.
     logs = os.environ.get("DBT_LOG_PATH") or str(settings.home_folder() / "logs" / "dbt")
