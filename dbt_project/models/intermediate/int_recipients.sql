@@ -73,7 +73,10 @@ merged as (
         -- asked of the store, and only for one who lost events to this run and has none in it.
         in_catalog.recipient_id is not null
         or coalesce(in_events.has_events, false)
-        or (current_rows.recipient_id is not null and exists {{ untouched_of_recipient('1', 'touched.recipient_id', 'true') }}) as is_named,
+        or (
+            current_rows.recipient_id is not null
+            and exists {{ untouched_of_recipient('1', 'touched.recipient_id', 'true') }}
+        ) as is_named,
         {{ merged_extreme(
             'min', 'current_rows.event_email', 'in_events.was_email', 'in_events.is_now_email',
             untouched_address('touched.recipient_id')
