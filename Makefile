@@ -63,8 +63,8 @@ demo-data: .venv/.runtime ## make the demo's landing zone without starting anyth
 test: .venv/.dev dbt_project/target/manifest.json ## unit, DAG, integration and browser tests
 	$(VENV)/python -m pytest $(WORKERS) $(TESTS)
 
-# A file of tests stays in one process, which keeps its fixtures; in the files' own order, which begins with the long ones.
-WORKERS ?= -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations=25
+# A group of tests (tests/conftest.py) stays in one process, which keeps its fixtures; in the files' own order, which begins with the long ones.
+WORKERS ?= -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder --durations=25
 
 bench: .venv/.dev dbt_project/target/manifest.json ## every benchmark, and a table (hours; 45 GB of disk; HISTORY=folder keeps the history)
 	$(VENV)/python bench/all.py $(HISTORY)
