@@ -38,15 +38,19 @@ def run(airflow: Any) -> Iterator[Any]:
 
 def test_a_recompute_is_followed_to_its_end_without_a_reload_by_hand(login: Any, airflow: Any, run: Any) -> None:
     run("running")
-    frame = open_tab(login(), airflow.url, f"/delivery?id={DELIVERY}")
-    frame.get_by_text("at step 1 of 5").wait_for()
-    switch = frame.get_by_role("link", name="All events")
+    page = login()
+    page.clock.install()
+    page.goto(f"{airflow.url}/tracking/delivery?id={DELIVERY}")
+    page.get_by_text("at step 1 of 5").wait_for()
+    switch = page.get_by_role("link", name="All events")
     switch.focus()
     run("running", "build")
-    frame.get_by_text("at step 3 of 5").wait_for()
+    page.clock.fast_forward("00:06")
+    page.get_by_text("at step 3 of 5").wait_for()
     assert switch.evaluate("element => element === document.activeElement")
     run("published")
-    frame.get_by_text(re.compile("^Recomputed ")).wait_for()
+    page.clock.fast_forward("00:06")
+    page.get_by_text(re.compile("^Recomputed ")).wait_for()
 
 
 def test_a_recompute_is_asked_for_in_airflows_form_which_is_filled_in(login: Any, airflow: Any) -> None:
