@@ -55,6 +55,16 @@ def browser(airflow: Airflow) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="package")
+def recipient(airflow: Airflow) -> str:
+    """Who got, opened and clicked most."""
+    (row,) = airflow.house.rows(
+        "select recipient_id from marts.recipient_tracking where verdict = 'human' and delivery_id like 'd-%%'"
+        " group by 1 order by count(distinct delivery_id) desc, count(*) desc, 1 limit 1"
+    )
+    return str(row.recipient_id)
+
+
+@pytest.fixture(scope="package")
 def sessions() -> dict[str, Any]:
     """What the browser keeps of each person who has logged in."""
     return {}

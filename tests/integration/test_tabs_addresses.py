@@ -20,6 +20,7 @@ from fastapi.testclient import TestClient
 from sillage.tabs import app as tabs_app
 from sillage.tabs import guard, state
 from sillage.tabs.queries.reader import Reader
+from support import tabs_pages
 from support.tabs_client import client_of
 from support.tabs_house import House
 
@@ -147,6 +148,12 @@ def test_the_routes_and_parameters_that_are_asked_are_those_there_are() -> None:
     assert len(PATHS) >= 21
     assert {"/delivery/logs.csv", "/recipient", "/workflow/journal", "/static/{name:path}", "/"} <= set(PATHS)
     assert {"id", "after", "with", "from", "until", "page", "q", "columns", "did", "hour", "mark"} <= set(NAMES)
+
+
+def test_a_browser_looks_at_every_page_that_there_is() -> None:
+    looked_at = {path.partition("?")[0] for path in tabs_pages.PAGES}
+    there = {path for path in PATHS if not path.endswith(".csv") and "{" not in path}
+    assert there == looked_at | tabs_pages.NO_PAGES, "tests/support/tabs_pages.py lists what axe and the printer see"
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -8,9 +8,11 @@ PAGES = [
     "/deliveries", "/delivery?id={id}", "/delivery/urls?id={id}", "/delivery/positions?id={id}", "/delivery/links?id={id}",
     "/delivery/logs?id={id}&events=all",
     "/delivery/why?id={id}", "/cumulated?id={id}&id=d-fidelite", "/trend", "/delivery/recipients?id={id}",
-    "/recipients?who=very_active&clicks=3", "/workflow", "/workflow/quality",
+    "/recipients?who=very_active&clicks=3", "/recipient?id={recipient}", "/workflow", "/workflow/quality",
     "/workflow/rejected?days=366", "/workflow/journal",
 ]  # fmt: skip
+# What is answered with HTML and is no page: the way to the first one, the sender's message in its frame, and a file.
+NO_PAGES = {"/", "/delivery/message", "/delivery/report"}
 
 
 def frame_of(page: Any) -> Any:
