@@ -64,7 +64,8 @@ test: .venv/.dev dbt_project/target/manifest.json ## unit, DAG, integration and 
 	$(VENV)/python -m pytest $(WORKERS) $(TESTS)
 
 # A group of tests (tests/conftest.py) stays in one process, which keeps its fixtures; in the files' own order, which begins with the long ones.
-WORKERS ?= -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder --durations=25
+# One process more than there are cores: a third of the time a test waits for a server.
+WORKERS ?= -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 5 --dist loadgroup --no-loadscope-reorder --durations=25
 
 bench: .venv/.dev dbt_project/target/manifest.json ## every benchmark, and a table (hours; 45 GB of disk; HISTORY=folder keeps the history)
 	$(VENV)/python bench/all.py $(HISTORY)
