@@ -30,7 +30,7 @@ from sillage.quickstart.embedded_postgres import Server
 from sillage.runs.journal import STAGES
 from sillage.window import HOUR, Window
 
-LIMIT = 1.5
+LIMIT = 1.3
 EVENTS = 200_000
 OLD_SHARE = 0.01
 NEW_DELIVERIES = 8
