@@ -63,9 +63,9 @@ demo-data: .venv/.runtime ## make the demo's landing zone without starting anyth
 test: .venv/.dev dbt_project/target/manifest.json ## unit, DAG, integration and browser tests
 	$(VENV)/python -m pytest $(WORKERS) $(TESTS)
 
-# A group of tests (tests/conftest.py) stays in one process, which keeps its fixtures; in the files' own order, which begins with the long ones.
+# Tests that share fixtures stay in one process (tests/conftest.py); in the files' own order, which begins with the long ones.
 # One process more than there are cores: a third of the time a test waits for a server.
-WORKERS ?= -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 5 --dist loadgroup --no-loadscope-reorder --durations=25
+WORKERS ?= -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 5 --dist loadfile --no-loadscope-reorder --durations=25
 
 bench: .venv/.dev dbt_project/target/manifest.json ## every benchmark, and a table (hours; 45 GB of disk; HISTORY=folder keeps the history)
 	$(VENV)/python bench/all.py $(HISTORY)

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,12 +46,16 @@ gc.set_threshold(200_000, 50, 100)
 os.environ["DBT_TARGET_PATH"] = str(_dbt_target())
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What `make test` keeps in one process: a file, with its fixtures; and all of tests/browser, whose Airflow takes 90 s to make."""
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("tests/browser" if file.startswith("tests/browser/") else file))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file's tests stay in one process with its fixtures; and so do all of tests/browser, whose Airflow takes 90 s to make."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFixtures(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "tests/browser" if nodeid.startswith("tests/browser/") else super()._split_scope(nodeid)
+
+    return ByFixtures(config, log)
 
 
 @pytest.fixture(autouse=True)
