@@ -64,7 +64,7 @@ test: .venv/.dev dbt_project/target/manifest.json ## unit, DAG, integration and 
 	$(VENV)/python -m pytest $(WORKERS) $(TESTS)
 
 # Tests that share fixtures stay in one process (tests/conftest.py); in the files' own order, which begins with the long ones.
-# One process more than there are cores: a third of the time a test waits for a server.
+# One process more than there are cores: with one each, a sixth of two cores stood idle.
 WORKERS ?= -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 5 --dist loadfile --no-loadscope-reorder --durations=25
 
 bench: .venv/.dev dbt_project/target/manifest.json ## every benchmark, and a table (hours; 45 GB of disk; HISTORY=folder keeps the history)
