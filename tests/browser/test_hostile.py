@@ -37,8 +37,8 @@ def watched(login: Any, airflow: Any) -> Iterator[Any]:
 
 
 def settle(page: Any) -> None:
-    """What a script or a picture would ask for, it has asked for: what runs after a load has run, and its picture is drawn."""
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
+    """What a script or a picture would ask for, it has asked for once nothing moves any more."""
+    page.wait_for_load_state("networkidle")
 
 
 @pytest.mark.parametrize("delivery_id", [HOSTILE_ID, CORPUS_ID])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,24 @@ def test_an_hour_below_the_size_and_a_rest_of_one_group_are_left_to_nobody(wareh
     assert len(rows(warehouse_url, ROWS)) == 481
 
 
+def after_reading(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """`act` once the records of a share are in the transaction, and before it is at its end."""
+    ends = Loader.__exit__
+
+    def exit_and_act(self: Loader, *error: Any) -> None:
+        ends(self, *error)
+        act()
+
+    monkeypatch.setattr(Loader, "__exit__", exit_and_act)
+
+
+def attempt(url: str, zone: Path, group: list[shares.Share], raised: list[BaseException]) -> None:
+    try:
+        landing.land_group(url, str(zone), RUN, group)
+    except BaseException as error:
+        raised.append(error)
+
+
 def test_a_straggler_of_a_run_that_lost_its_turn_writes_nothing(
     warehouse_url: str, zone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,21 +134,13 @@ def test_a_straggler_of_a_run_that_lost_its_turn_writes_nothing(
     group = plan(warehouse_url, zone).groups[0]
     has_read, may_end = threading.Event(), threading.Event()
     raised: list[BaseException] = []
-    ends = Loader.__exit__
 
-    def wait(self, *error) -> None:
-        ends(self, *error)
+    def wait() -> None:
         has_read.set()
         assert may_end.wait(30)
 
-    def straggle() -> None:
-        try:
-            landing.land_group(warehouse_url, str(zone), RUN, group)
-        except BaseException as error:
-            raised.append(error)
-
-    monkeypatch.setattr(Loader, "__exit__", wait)
-    straggler = threading.Thread(target=straggle)
+    after_reading(monkeypatch, wait)
+    straggler = threading.Thread(target=attempt, args=(warehouse_url, zone, group, raised))
     straggler.start()
     assert has_read.wait(30)
     monkeypatch.undo()
@@ -148,22 +159,9 @@ def test_of_two_tries_at_the_same_moment_one_writes_and_the_other_is_tried_again
 ) -> None:
     begin(warehouse_url)
     group = plan(warehouse_url, zone).groups[0]
-    meet = threading.Barrier(2, timeout=30)
     raised: list[BaseException] = []
-    ends = Loader.__exit__
-
-    def wait(self, *error) -> None:
-        ends(self, *error)
-        meet.wait()
-
-    def attempt() -> None:
-        try:
-            landing.land_group(warehouse_url, str(zone), RUN, group)
-        except BaseException as error:
-            raised.append(error)
-
-    monkeypatch.setattr(Loader, "__exit__", wait)
-    tries = [threading.Thread(target=attempt) for _ in range(2)]
+    after_reading(monkeypatch, threading.Barrier(2, timeout=30).wait)
+    tries = [threading.Thread(target=attempt, args=(warehouse_url, zone, group, raised)) for _ in range(2)]
     for one in tries:
         one.start()
     for one in tries:

@@ -121,6 +121,8 @@ def test_the_journal_tells_of_single_models_only_when_asked(client: TestClient, 
     assert "Built 40 models." in text
     assert "Model deliveries" not in text
     assert "Model deliveries" in get(client, "/workflow/journal", run=RUN, models=1)
+    answer = client.get(f"/flow/tracking/workflow/journal?run={RUN}&models=1", headers={"accept-language": "fr"})
+    assert "Modèle deliveries construit en 0.0 s." in answer.text
     text = get(client, "/workflow/journal", run=RUN, stage="land")
     assert "Landed 3 files." in text
     assert "Built 40 models." not in text

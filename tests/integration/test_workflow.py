@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -240,6 +240,29 @@ def test_running_the_same_window_again_after_a_run_that_died_changes_no_mart(
     assert state == "success", output[-6000:]
     assert "manual__gone held the writer's turn but is not running any more" in output
     assert house.marts() == before
+
+
+def test_a_window_beyond_the_size_is_landed_in_groups_and_published(house: House, first: tuple[str, str, str]) -> None:
+    folder = house.zone / "sendgrid/2026-01-03/00"
+    folder.mkdir(parents=True)
+    for file in range(3):
+        events = [
+            {
+                **SENDGRID[0],
+                "sg_event_id": f"g{file}-{number}",
+                "timestamp": 1767398400 + 200 * file + number,
+                "padding": "x" * 2000,
+            }
+            for number in range(200)
+        ]
+        (folder / f"{file}.json").write_text(json.dumps(events), encoding="utf-8")
+    large = replace(house, environment={**house.environment, "SILLAGE_FAN_OUT_MB": "1"})
+    run_id, state, output = large.run({"window_start": "2026-01-03T00", "window_end": "2026-01-03T01"})
+    assert state == "success", output[-4000:]
+    stages = house.rows("select stage, message from ops.journal where run_id = %s and state = 'succeeded'", run_id)
+    assert [message for stage, message in stages if stage == "land group"] == ["Landed a group of 1 file(s)."] * 3
+    window = "2026-01-03 00:00:00+00"
+    assert house.rows("select event_count from marts.workflow_windows where window_start = %s", window) == [(600,)]
 
 
 def test_two_runs_started_together_queue_for_the_turn_and_both_publish(

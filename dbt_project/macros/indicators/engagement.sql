@@ -52,16 +52,21 @@
 {# A condition on an event that counts for a recipient: all whom nobody names are no recipient. #}
 {% macro is_of_a_recipient(recipient_id) -%} {{ recipient_id }} != 'unknown' {%- endmacro %}
 
+{# All of these, for a query that groups events by recipient. #}
+{% macro recipient_figures() -%}
+    {%- for name, condition in recipient_sums().items() -%}
+    count(case when {{ condition }} then 1 end) as {{ name }},
+    {% endfor -%}
+    {%- for name, condition in recipient_extremes().items() -%}
+    max(case when {{ condition }} then occurred_at end) as {{ name }}{{ ',\n    ' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
 {# int_recipient_totals as a query over all published events: the event store and the kinds of events, no other words. #}
 {% macro recounted_recipients() -%}
 select
     recipient_id,
-    {% for name, condition in recipient_sums().items() -%}
-    count(case when {{ condition }} then 1 end) as {{ name }},
-    {% endfor -%}
-    {% for name, condition in recipient_extremes().items() -%}
-    max(case when {{ condition }} then occurred_at end) as {{ name }}{{ ',' if not loop.last }}
-    {% endfor %}
+    {{ recipient_figures() }}
 from {{ published_events(recipient_act_list() + ['is_standing']) }} as event
 where is_standing and {{ is_of_a_recipient('recipient_id') }}
 group by recipient_id

@@ -56,9 +56,9 @@ def test_a_line_that_a_crash_cut_spoils_none_after_it(tmp_path: Path) -> None:
 
 
 def test_the_file_names_nobody_and_is_closed_to_others(tmp_path: Path) -> None:
-    Modes(tmp_path).set_recipients(["ada@mail.example"], Mode.OFF)
     # Digests are hexadecimal: a name of such letters alone can stand in one.
-    assert b"ada@" not in (tmp_path / "tracking-modes").read_bytes()
+    Modes(tmp_path).set_recipients(["zoe@mail.example"], Mode.OFF)
+    assert b"zoe" not in (tmp_path / "tracking-modes").read_bytes()
     for name in ("tracking-modes", "tracking-modes.key"):
         assert (tmp_path / name).stat().st_mode & 0o077 == 0
 

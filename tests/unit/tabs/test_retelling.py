@@ -44,7 +44,7 @@ SQL = re.compile(
 SAMPLE = "7"
 
 
-def written(node: ast.AST) -> str | None:
+def written(node: ast.expr) -> str | None:
     """The text of a constant or an f-string, SAMPLE for each of its values."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
@@ -77,8 +77,8 @@ def sentences() -> Iterator[tuple[str, str]]:
                 continue
             tree = ast.parse(file.read_text(encoding="utf-8"))
             skipped = left_out(tree)
-            for node in ast.walk(tree):
-                text = written(node) if id(node) not in skipped else None
+            for node in (one for one in ast.walk(tree) if isinstance(one, ast.expr) and id(one) not in skipped):
+                text = written(node)
                 if (
                     text
                     and re.search(r"[a-z]{2,},? [a-z]", text, re.I)
@@ -86,7 +86,7 @@ def sentences() -> Iterator[tuple[str, str]]:
                     and not SQL.match(text)
                     and not NO_SENTENCE.search(text)
                 ):
-                    yield f"{file.relative_to(PACKAGE)}:{node.lineno}", text  # type: ignore[attr-defined]
+                    yield f"{file.relative_to(PACKAGE)}:{node.lineno}", text
 
 
 def filled(form: retelling.Form) -> str:

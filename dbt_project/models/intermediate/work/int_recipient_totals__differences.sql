@@ -39,12 +39,7 @@ counted as (
     select
         weight,
         recipient_id,
-        {% for name, condition in recipient_sums().items() -%}
-        count(case when {{ condition }} then 1 end) as {{ name }},
-        {% endfor -%}
-        {% for name, condition in recipient_extremes().items() -%}
-        max(case when {{ condition }} then occurred_at end) as {{ name }}{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ recipient_figures() }}
     from events
     group by weight, recipient_id
 
