@@ -14,11 +14,11 @@ from sillage import landing
 from sillage.landing import shares
 from sillage.landing.loader import Loader
 from sillage.landing.zone import Found
-from sillage.runs import journal, turn
+from sillage.runs import turn
 from sillage.warehouse import WarehouseError, connect, transaction
 from sillage.window import Window
 from support.hours import write_file
-from support.landing import land
+from support.landing import begin, land
 
 HOURS = Window.parse("2026-01-01T05", "2026-01-01T07")
 ROWS = (
@@ -56,13 +56,6 @@ def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
         return cursor.fetchall()
 
 
-def begin(url: str, run_id: str = RUN) -> None:
-    with connect(url) as connection, transaction(connection) as cursor:
-        cursor.execute("update ops.writer set run_id = null")
-        assert turn.take(cursor, run_id) is None
-        journal.begin_run(cursor, run_id, HOURS)
-
-
 def plan(url: str, zone: Path) -> landing.LandingReport:
     """What one task lands and leaves, when it may land one byte."""
     return landing.land(url, str(zone), RUN, HOURS, at_once=1)
@@ -70,7 +63,7 @@ def plan(url: str, zone: Path) -> landing.LandingReport:
 
 def test_groups_land_what_one_task_lands_and_the_run_takes_it_only_when_settled(warehouse_url: str, zone: Path) -> None:
     expected = landed_by_one(warehouse_url, zone, ROWS)
-    begin(warehouse_url)
+    begin(warehouse_url, RUN, HOURS)
     left = plan(warehouse_url, zone).groups
     assert len(left) == 24 and rows(warehouse_url, ROWS) == []
     for group in reversed(left):
@@ -86,7 +79,7 @@ def test_groups_land_what_one_task_lands_and_the_run_takes_it_only_when_settled(
 
 
 def test_settling_lands_what_no_group_has_landed_and_takes_out_what_has_gone(warehouse_url: str, zone: Path) -> None:
-    begin(warehouse_url)
+    begin(warehouse_url, RUN, HOURS)
     left = plan(warehouse_url, zone).groups
     for group in left[1:]:
         landing.land_group(warehouse_url, str(zone), RUN, group)
@@ -100,10 +93,10 @@ def test_settling_lands_what_no_group_has_landed_and_takes_out_what_has_gone(war
 
 
 def test_an_hour_below_the_size_and_a_rest_of_one_group_are_left_to_nobody(warehouse_url: str, zone: Path) -> None:
-    begin(warehouse_url)
+    begin(warehouse_url, RUN, HOURS)
     assert landing.land(warehouse_url, str(zone), RUN, HOURS, at_once=10**9).groups == []
     assert len(rows(warehouse_url, ROWS)) == 480
-    begin(warehouse_url, "again")
+    begin(warehouse_url, "again", HOURS)
     write_file(zone, "sendgrid", HOURS.start, "new.jsonl", [{"event": "open", "timestamp": 1767243600, "n": "new"}])
     assert landing.land(warehouse_url, str(zone), "again", HOURS, at_once=1).groups == []
     assert len(rows(warehouse_url, ROWS)) == 481
@@ -130,7 +123,7 @@ def attempt(url: str, zone: Path, group: list[shares.Share], raised: list[BaseEx
 def test_a_straggler_of_a_run_that_lost_its_turn_writes_nothing(
     warehouse_url: str, zone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin(warehouse_url)
+    begin(warehouse_url, RUN, HOURS)
     group = plan(warehouse_url, zone).groups[0]
     has_read, may_end = threading.Event(), threading.Event()
     raised: list[BaseException] = []
@@ -144,7 +137,7 @@ def test_a_straggler_of_a_run_that_lost_its_turn_writes_nothing(
     straggler.start()
     assert has_read.wait(30)
     monkeypatch.undo()
-    begin(warehouse_url, "next")  # Airflow took the first for dead, and gave the turn on
+    begin(warehouse_url, "next", HOURS)  # Airflow took the first for dead, and gave the turn on
     may_end.set()
     straggler.join(30)
     assert isinstance(raised[0], turn.NotTheWriterError)
@@ -157,7 +150,7 @@ def test_a_straggler_of_a_run_that_lost_its_turn_writes_nothing(
 def test_of_two_tries_at_the_same_moment_one_writes_and_the_other_is_tried_again(
     warehouse_url: str, zone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin(warehouse_url)
+    begin(warehouse_url, RUN, HOURS)
     group = plan(warehouse_url, zone).groups[0]
     raised: list[BaseException] = []
     after_reading(monkeypatch, threading.Barrier(2, timeout=30).wait)

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from sillage import landing
 from sillage.landing import hours as landing_hours
 from sillage.landing.zone import VanishedError, open_zone
 from sillage.window import HOUR, Window
 from support.canonical import EIGHT, event
 from support.hours import rows, run_hours, write_file
+from support.landing import begin
 
 DAY = Window(EIGHT, EIGHT + 2 * HOUR)
 FIGURES = "select window_start, record_count, event_count from marts.workflow_windows order by 1"
@@ -119,3 +121,20 @@ def test_an_hour_that_was_never_published_may_lose_all_its_files(warehouse_url: 
         run_hours(warehouse_url, zone, ten, before_publish=fail)
     wrong.unlink()
     assert run_hours(warehouse_url, zone, ten)["record_count"] == 0
+
+
+def test_a_disk_that_goes_between_the_plan_of_groups_and_the_groups_takes_nothing_out(
+    warehouse_url: str, zone: Path
+) -> None:
+    stored = rows(warehouse_url, "select file_id from ops.landed_file order by 1")
+    for name in ("e", "f"):
+        put(zone, "canonical", EIGHT, name)
+    begin(warehouse_url, "large", DAY)
+    left = landing.land(warehouse_url, str(zone), "large", DAY, at_once=1).groups
+    assert len(left) == 2
+    zone.rename(zone.with_name("unmounted"))
+    (zone / "canonical").mkdir(parents=True)
+    assert [landing.land_group(warehouse_url, str(zone), "large", group) for group in left] == [[], []]
+    with pytest.raises(VanishedError):
+        landing.land(warehouse_url, str(zone), "large", DAY)
+    assert rows(warehouse_url, "select file_id from ops.landed_file order by 1") == stored

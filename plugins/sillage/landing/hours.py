@@ -131,7 +131,8 @@ def land_group(
 ) -> list[HourReport]:
     """Land the files of `group`, which `land` left to others, for `run_id`; returns what was done, an entry for each share.
 
-    Files that are in the ledger already, as after another try, are left alone. Raises what `land` raises of files.
+    Files that are in the ledger already, as after another try, are left alone, and what is gone is left to `land`, which asks
+    first whether a disk has gone. Raises what `land` raises of files.
     """
     zone = open_zone(landing_zone)
     with connect(url) as connection, connect(url, "sillage user agents") as beside:
@@ -141,7 +142,7 @@ def land_group(
             with transaction(beside) as cursor:
                 user_agents.identify(cursor, agents)
 
-        return _land_shares(connection, zone, run_id, group, identify, force=force)
+        return _land_shares(connection, zone, run_id, group, identify, force=force, keeps_vanished=True)
 
 
 def _land_shares(
@@ -152,11 +153,14 @@ def _land_shares(
     identify: Callable[[Cursor, set[str]], object] = user_agents.identify,
     *,
     force: bool,
+    keeps_vanished: bool = False,
 ) -> list[HourReport]:
     done = []
     for share in group:
         source = registry()[share.source]
-        landing = _HourLanding(connection, zone, share, run_id, ColumnMaps(zone, source), identify=identify)
+        landing = _HourLanding(
+            connection, zone, share, run_id, ColumnMaps(zone, source), identify=identify, keeps_vanished=keeps_vanished
+        )
         folders = zone.hours(source.name, [share.hour.date()]).get(share.hour, [])
         done.append(landing.land(folders, is_late=False, force=force))
     return [report for report in done if report is not None]
@@ -221,7 +225,10 @@ def _maps_of(source: Source) -> list[str]:
 
 @dataclass(frozen=True)
 class _HourLanding:
-    """A share of one source's hour, landed in one transaction. `pending` are paths that were landed late and never published."""
+    """A share of one source's hour, landed in one transaction. `pending` are paths that were landed late and never published.
+
+    With `keeps_vanished` the rows of files that are gone stay: the task that settles asks first whether a disk has gone.
+    """
 
     connection: Connection
     zone: Zone
@@ -231,6 +238,7 @@ class _HourLanding:
     pending: set[str] = field(default_factory=set)
     rest: Remainder = field(default_factory=Remainder)
     identify: Callable[[Cursor, set[str]], object] = user_agents.identify
+    keeps_vanished: bool = False
 
     @property
     def source(self) -> Source:
@@ -277,6 +285,8 @@ class _HourLanding:
         gone = sorted(known.keys() & standing)
         if is_late:
             gone = [path for path in gone if path in self.pending and not known[path].replaces_published]
+        elif self.keeps_vanished:
+            gone = []
         if not news and not gone:
             return None
         if not is_late and self.rest.leaves(self.share, news):
