@@ -19,7 +19,6 @@ from psycopg2.extensions import cursor as Cursor
 
 from ..reading import instants, rejection
 from ..reading.framing import Broken
-from ..reading.rejection import Rejected
 from ..runs import journal, turn
 from ..sources import Source, registry
 from ..warehouse.connection import connect, transaction
@@ -386,7 +385,7 @@ class _HourLanding:
             line, raw, moment, agent = piece
             if moment is not None and not earliest <= moment <= latest:
                 rejected_count += 1
-                loader.reject(refused(line, raw, _out_of_range(moment, earliest)))
+                loader.reject(refused(line, raw, rejection.out_of_range(moment, earliest)))
                 continue
             # An empty agent is one too: no browser sends it.
             if agent is not None and agent not in noted:
@@ -397,9 +396,3 @@ class _HourLanding:
                 last_line, item = line, 0
             add(line, item, moment, raw)
         return count, rejected_count
-
-
-def _out_of_range(moment: int, earliest: int) -> Rejected:
-    if moment < earliest:
-        return Rejected(rejection.TIME_BEFORE_2000, "its time is before the year 2000")
-    return Rejected(rejection.TIME_IN_FUTURE, "its time is more than a day after the hour in which it arrived")

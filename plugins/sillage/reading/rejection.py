@@ -31,3 +31,10 @@ class Rejected(Exception):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+def out_of_range(moment: int, earliest: int) -> Rejected:
+    """Why a record's time `moment` is none that it can have; `earliest` is the first that it can, both in microseconds since 1970 (instants)."""
+    if moment < earliest:
+        return Rejected(TIME_BEFORE_2000, "its time is before the year 2000")
+    return Rejected(TIME_IN_FUTURE, "its time is more than a day after the hour in which it arrived")
