@@ -34,7 +34,10 @@ class Rejected(Exception):
 
 
 def out_of_range(moment: int, earliest: int) -> Rejected:
-    """Why a record's time `moment` is none that it can have; `earliest` is the first that it can, both in microseconds since 1970 (instants)."""
+    """Why a record's time `moment` is none that it can have.
+
+    `earliest` is the first that it can have. Both are instants, in microseconds since 1970.
+    """
     if moment < earliest:
         return Rejected(TIME_BEFORE_2000, "its time is before the year 2000")
     return Rejected(TIME_IN_FUTURE, "its time is more than a day after the hour in which it arrived")
