@@ -18,6 +18,8 @@ def test_under_full_load_every_request_is_answered_as_wanted_and_memory_holds() 
     if not shutil.which("wrk"):
         assert not os.environ.get("CI"), "wrk is not installed"
         pytest.skip("wrk is not installed")
-    done = subprocess.run([sys.executable, str(BENCHMARK), "2", "any-cost"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARK), "2", "any-cost"], capture_output=True, text=True, check=False
+    )
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
