@@ -67,8 +67,8 @@ test: .venv/.dev dbt_project/target/manifest.json ## unit, DAG, integration and 
 # One process more than there are cores: with one each, a sixth of two cores stood idle.
 WORKERS ?= -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 5 --dist loadfile --no-loadscope-reorder --durations=25
 
-bench: .venv/.dev dbt_project/target/manifest.json ## every benchmark, and a table (hours; 45 GB of disk; HISTORY=folder keeps the history)
-	$(VENV)/python bench/all.py $(HISTORY)
+bench: .venv/.dev dbt_project/target/manifest.json ## every benchmark, and the README's table (hours; 45 GB of disk; HISTORY=folder keeps the history; ONLY="pages locks")
+	$(VENV)/python bench/all.py "$(HISTORY)" $(ONLY)
 
 lint: .venv/.dev ## ruff, mypy, codespell, sqlfluff, dbt parse
 	$(VENV)/ruff check .

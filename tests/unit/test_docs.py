@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import re
 from collections.abc import Iterator
@@ -205,3 +206,11 @@ def test_every_source_stands_at_the_door_with_its_page_its_way_in_and_its_delive
     assert all(len(row) == 3 and all(row) for row in rows.values())
     received = {table.stem for table in (CHECKOUT / "docs/sources").glob("*.md") if "/webhooks/" in table.read_text()}
     assert {source for source, row in rows.items() if "webhook" in row[1]} == received
+
+
+def test_the_readme_shows_what_the_benchmarks_said_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(CHECKOUT / "bench"))
+    benchmarks = importlib.import_module("all")
+    shown = text(benchmarks.README).partition(benchmarks.BEGIN)[2].partition(benchmarks.END)[0].strip()
+    assert shown == benchmarks.table(benchmarks.results_so_far())
+    assert {f"{name}.py" for name in benchmarks.results_so_far()} <= set(benchmarks.BENCHMARKS)
