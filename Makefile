@@ -104,7 +104,7 @@ pins: .venv/.dev ## write constraints.txt and constraints-dev.txt anew from the 
 PIN := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make pins"
 
 .venv-bi/.done: bi/superset/constraints.txt tools/venv.sh
-	@tools/venv.sh bi/superset/constraints.txt .venv-bi
+	@tools/venv.sh bi/superset/constraints.txt .venv-bi 3.12
 	@touch $@
 
 .venv-docs/.done: tools/docs-constraints.txt tools/venv.sh

@@ -1,20 +1,22 @@
 #!/bin/sh
-# Make a virtual environment (.venv, or the folder named) from a pinned list of packages with the hashes it names.
+# venv.sh PINS [FOLDER [NEWEST]]: make a virtual environment (.venv) from a pinned list of packages with the hashes it names, with a
+# Python from 3.11 to NEWEST (3.13), the last on which all of them run.
 # Written for a shell, because the Python that would say "I am too old" may be too old to read us.
 set -u
 pins="$1"
 venv="${2:-.venv}"
+newest="${3:-3.13}"
 log=.venv.log
 
 say() { printf '%s\n' "$*" >&2; }
 
+fits() { "$1" -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, ${newest#3.}))" 2>/dev/null; }
 find_python() {
     for name in "${PYTHON:-}" python3.11 python3.12 python3.13 python3; do
-        [ -n "$name" ] && "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null &&
-            echo "$name" && return
+        [ -n "$name" ] && fits "$name" && echo "$name" && return
     done
-    say "No Python from 3.11 to 3.13 found (python3 is $(python3 --version 2>&1)): install one, or name it, as in" \
-        "'make up PYTHON=/path/to/python3.11'."
+    say "No Python from 3.11 to $newest found, which $pins needs (python3 is $(python3 --version 2>&1)): install one, or name it," \
+        "as in 'make PYTHON=/path/to/python3.11 ...'."
     exit 1
 }
 
@@ -52,7 +54,7 @@ with_pip() {
     $venv/bin/python -m pip install --quiet --disable-pip-version-check --retries 2 --require-hashes --no-deps -r "$pins"
 }
 
-[ -x $venv/bin/python ] && $venv/bin/python -c '' 2>/dev/null || {
+[ -x $venv/bin/python ] && fits $venv/bin/python || {
     python=$(find_python) || exit 1
     say "Making $venv with $($python --version)."
     "$python" -m venv --clear "$venv" >"$log" 2>&1 || explain
