@@ -82,7 +82,8 @@ def fill(url: str, folder: Path, events: int = EVENTS) -> None:
                 _copy_partition(cursor, tables[STORE], first_copy, days, width)
         with warehouse.transaction(connection) as cursor:
             cursor.execute(f"truncate {TOTALS}")
-            cursor.execute(f"insert into {TOTALS} select * from work.int_recipient_totals__recounted")
+            names = ", ".join(name for name, _ in tables[TOTALS])
+            cursor.execute(f"insert into {TOTALS} ({names}) select {names} from work.int_recipient_totals__recounted")
         connection.autocommit = True
         # Vacuumed too: else the first reader of every page would pay for marking it.
         connection.cursor().execute("vacuum (analyze)")

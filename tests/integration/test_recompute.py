@@ -138,6 +138,17 @@ def test_recomputing_everything_follows_a_changed_rule_and_back(
 
 
 @pytest.mark.slow
+def test_a_warehouse_from_before_recipients_were_counted_gets_their_counter_from_its_events(
+    warehouse_url: str, tmp_path: Path, published: dict[str, list[dict[str, Any]]]
+) -> None:
+    execute(warehouse_url, "drop table intermediate.int_recipient_totals cascade")
+    run_hours(warehouse_url, tmp_path, HOURS[2], late_hours=0)
+    found = marts(warehouse_url)
+    found["workflow_windows"] = [row for row in found["workflow_windows"] if row["window_start"] < HOURS[2].start]
+    assert found == published
+
+
+@pytest.mark.slow
 def test_a_delivery_that_never_was_cannot_be_recomputed(
     warehouse_url: str, published: dict[str, list[dict[str, Any]]]
 ) -> None:

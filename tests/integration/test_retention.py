@@ -102,6 +102,25 @@ def test_what_is_too_old_is_dropped_by_partitions_and_the_statistics_stay(wareho
     assert retention.clean(warehouse_url, NEW + timedelta(days=1), **DAYS) == []
 
 
+def test_recipients_are_counted_anew_by_the_names_of_the_columns_and_not_by_their_order(
+    warehouse_url: str, zone: Path
+) -> None:
+    publish_both(warehouse_url, zone)
+    # As an older version left the table: with a column that came later, at its end.
+    later = "opt_out_count"
+    with warehouse.connect(warehouse_url) as connection, warehouse.transaction(connection) as cursor:
+        # With the views of the marts, which the next run makes anew.
+        cursor.execute(
+            f"alter table intermediate.int_recipient_totals rename {later} to was; alter table intermediate.int_recipient_totals"
+            f" add column {later} bigint; update intermediate.int_recipient_totals set {later} = was; alter table"
+            " intermediate.int_recipient_totals drop column was cascade"
+        )
+    retention.clean(warehouse_url, NEW + timedelta(days=1), **DAYS)
+    found = rows(warehouse_url, "select * from intermediate.int_recipient_totals order by recipient_id")
+    assert found == rows(warehouse_url, "select * from work.int_recipient_totals__recounted order by recipient_id")
+    assert [row["recipient_id"] for row in found] == ["r1", "r2", "r3", "r9"]
+
+
 def test_a_late_event_of_a_closed_delivery_is_counted_as_a_record_without_event(warehouse_url: str, zone: Path) -> None:
     publish_both(warehouse_url, zone)
     retention.clean(warehouse_url, NEW + timedelta(days=1), **DAYS)

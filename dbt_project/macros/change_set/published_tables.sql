@@ -28,10 +28,11 @@
     {%- set totals = published('int_recipient_totals') -%}
     {%- if totals | string in missing -%}
         {%- set recounted = "work." ~ totals.identifier ~ "__recounted" -%}
+        {%- set columns = tables[totals | string].columns.keys() | join(', ') -%}
         {%- do statements.extend([
             session_settings(),
             "create or replace view " ~ recounted ~ " as " ~ recounted_recipients(),
-            "insert into " ~ totals ~ " select * from " ~ recounted,
+            "insert into " ~ totals ~ " (" ~ columns ~ ") select " ~ columns ~ " from " ~ recounted,
         ]) -%}
     {%- endif -%}
     {{ return('begin; ' ~ statements | join('; ') ~ '; commit;' if statements else '') }}

@@ -113,9 +113,19 @@ def _recount_recipients(cursor: Cursor) -> None:
     cursor.execute("select to_regclass('pg_temp.concerned') is not null, to_regclass(%s) is not null", (RECOUNTED,))
     if cursor.fetchone() != (True, True):
         return
+    cursor.execute(
+        "select array_agg(attname::text) from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped",
+        (TOTALS,),
+    )
+    ((names,),) = cursor.fetchall()
+    # By name: the table has its columns in the order in which it got them, which an older version's contract said.
+    columns = sql.SQL(", ").join(map(sql.Identifier, names))
     cursor.execute(f"delete from {TOTALS} where recipient_id in (select recipient_id from concerned)")
     cursor.execute(
-        f"insert into {TOTALS} select * from {RECOUNTED} where recipient_id in (select recipient_id from concerned)"
+        sql.SQL(
+            f"insert into {TOTALS} ({{columns}}) select {{columns}} from {RECOUNTED}"
+            " where recipient_id in (select recipient_id from concerned)"
+        ).format(columns=columns)
     )
 
 
