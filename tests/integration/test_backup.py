@@ -20,12 +20,8 @@ from sillage.warehouse import migration
 from sillage.window import HOUR, Window
 from support.canonical import EIGHT, event
 from support.hours import mart, rows, run_hours, settings_of, write_file
+from support.marts import ALL
 from support.sql import run_sql
-
-MARTS = (
-    "deliveries", "recipients", "links", "recipient_tracking", "delivery_statistics", "url_clicks", "click_positions",
-    "delivery_activity", "delivery_breakdown", "delivery_domains", "messages", "workflow_windows",
-)  # fmt: skip
 
 
 def hour(number: int) -> Window:
@@ -33,7 +29,7 @@ def hour(number: int) -> Window:
 
 
 def marts(url: str) -> dict[str, list[dict[str, Any]]]:
-    return {name: mart(url, name) for name in MARTS}
+    return {name: mart(url, name) for name in ALL}
 
 
 def of_person(person: str, number: int, **more: object) -> dict[str, Any]:
@@ -90,7 +86,7 @@ def test_a_backup_taken_while_an_hour_publishes_is_the_hours_before_and_goes_on_
     assert rows(empty, "select run_id from ops.writer") == [{"run_id": None}]
     # The hour that was under way runs again there, and all is as where it was published.
     run_hours(empty, zone, hour(1))
-    for name in MARTS:
+    for name in ALL:
         assert mart(empty, name, {"published_at", "run_id"}) == mart(url, name, {"published_at", "run_id"})
     # A reader gets in again, and finds the rights as they were.
     (right,) = rows(empty, "select has_database_privilege('bi_reader', current_database(), 'connect') as may")

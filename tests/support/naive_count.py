@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import oracle
+from support import marts
 from support.hours import in_order, mart, rows
 
 # What the oracle does not tell, or in words of its own: event ids, names of rules, digests of links without a catalog entry, load metadata.
@@ -58,7 +59,9 @@ def assert_marts_are_the_oracles(url: str, zone: Path) -> None:
     erased_texts = {
         row["key"] for row in rows(url, "select replace(text_key::text, '-', '') as key from ops.erased_text")
     }
-    for name, expected in oracle.count(zone).items():
+    counted = oracle.count(zone)
+    assert counted.keys() == set(marts.ALL), "a mart that the oracle does not count: tests/oracle/marts.py"
+    for name, expected in counted.items():
         untold = UNTOLD.get(name, set())
         found = mart(url, name, untold)
         wanted = in_order({key: value for key, value in row.items() if key not in untold} for row in expected)

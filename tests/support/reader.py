@@ -34,6 +34,27 @@ PAIRS = {
         "sum(delivered_count) from marts.delivery_statistics",
         "sum(delivered_count) from marts.delivery_domains",
     ),
+    "clicks and those of the messages": (
+        "sum(click_count) from marts.delivery_statistics",
+        "sum(click_count) from marts.messages",
+    ),
+    "clicks in the logs and those of the recipients": (
+        "count(*) from marts.recipient_tracking where event_type = 'click' and is_human and recipient_id != 'unknown'",
+        "sum(human_click_count) from marts.recipient_engagement",
+    ),
+    "deliveries and their statistics": (
+        "count(*) from marts.deliveries",
+        "count(*) from marts.delivery_statistics",
+    ),
+    "links of the logs and those that there are": (
+        "count(distinct (delivery_id, link_id)) from marts.recipient_tracking where event_type = 'click'",
+        "count(*) from marts.links where (delivery_id, link_id) in (select delivery_id, link_id from marts.recipient_tracking)",
+    ),
+    "the newest hour and the days of the calendar": (
+        "count(distinct window_end) from marts.workflow_windows where window_end = (select max(as_of) from marts.delivery_statistics)",
+        "count(*) from marts.calendar, (select max(as_of) as newest from marts.recipient_engagement) as hour"
+        " where starts_at < newest and ends_at >= newest",
+    ),
     "the logs and the periods": (
         "count(*) from marts.recipient_tracking where not is_repeat",
         "sum(event_count) from marts.delivery_activity",
