@@ -1,7 +1,8 @@
-"""`make bi`: a Superset on 127.0.0.1 with Sillage's dashboards, on the warehouse of `make up` or of SILLAGE_WAREHOUSE_URL.
+"""`make bi`: a Superset on 127.0.0.1 with Sillage's dashboards, on the warehouse of `make up` or of SILLAGE_BI_URL.
 
 Its state (SQLite, cache, log, secrets) stands in SILLAGE_HOME/bi. Every start imports the dashboards over what is there: ids
-and charts of one's own stay. It runs in the foreground; control-C ends it.
+and charts of one's own stay. It runs in the foreground; control-C ends it. The service `bi` of docker-compose.yml is this too, with
+its secrets from files, and with no other packages than Superset's.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from sillage import settings
-from sillage.quickstart import environment, state
+from sillage.quickstart import environment
 from sillage.quickstart.embedded_postgres import is_port_free
 from sillage.quickstart.home import PRIVATE_UMASK
 from sillage.quickstart.terminal import complain, say
@@ -33,18 +36,39 @@ class BiError(RuntimeError):
     """What keeps Superset from starting, in a sentence that says what to do."""
 
 
+@dataclass(frozen=True)
+class Exposure:
+    """How a Superset is reached: the address that it listens on, and whether people come by a proxy with TLS."""
+
+    host: str = "127.0.0.1"
+    has_tls: bool = False
+
+
 class Superset:
     """A Superset of one's own: its home, its environment and its commands."""
 
-    def __init__(self, home: Path, port: int, language: str) -> None:
-        self.home, self.port, self.language = home, port, language
+    def __init__(
+        self,
+        home: Path,
+        port: int,
+        language: str,
+        exposure: Exposure = Exposure(),
+        secret_files: Mapping[str, Path] | None = None,
+    ) -> None:
+        """`secret_files` names files of `admin` (the user's password) and `session_key`; without them both are made in `home`."""
+        self.home, self.port, self.language, self.exposure = home, port, language, exposure
         self.address = f"http://127.0.0.1:{port}"
         if not (BIN / "superset").exists():
             raise BiError("Superset is not installed: `make .venv-bi/.done` does it, as `make bi` does by itself.")
         for folder in (home, home / "secrets"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.password = _kept(home / "secrets" / "admin")
-        self.environment = _environment(home, language, _kept(home / "secrets" / "session_key"))
+        given = secret_files or {}
+        self.password_file = given.get("admin") or _kept(home / "secrets" / "admin", 12)
+        self.password = _secret(self.password_file)
+        session_key = _secret(given.get("session_key") or _kept(home / "secrets" / "session_key", 48))
+        self.environment = _environment(home, language, session_key, exposure)
+        # There while a server runs that has its dashboards: what the service's health check asks for.
+        self._ready = home / "ready"
         self._server: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
@@ -55,8 +79,9 @@ class Superset:
 
     def start(self) -> None:
         """Start the server and wait until it answers. Raises BiError where it does not."""
+        self._ready.unlink(missing_ok=True)
         command = [
-            str(BIN / "gunicorn"), "--bind", f"127.0.0.1:{self.port}", "--workers", "1", "--threads", "8",
+            str(BIN / "gunicorn"), "--bind", f"{self.exposure.host}:{self.port}", "--workers", "1", "--threads", "8",
             "--worker-class", "gthread", "--timeout", "120", "superset.app:create_app()",
         ]  # fmt: skip
         with (self.home / "superset.log").open("ab") as log:
@@ -77,6 +102,7 @@ class Superset:
 
     def stop(self) -> None:
         """End the server, where it runs."""
+        self._ready.unlink(missing_ok=True)
         if self._server and self._server.poll() is None:
             self._server.terminate()
             try:
@@ -91,6 +117,7 @@ class Superset:
         session.import_bundle(
             bundle.packed(self.language, reader_url), bundle.DATABASE_FILE, client.password_of(reader_url)
         )
+        self._ready.touch()
 
     def _run(self, *words: str) -> None:
         self._execute([str(BIN / "superset"), *words])
@@ -113,7 +140,7 @@ class Superset:
             raise BiError(f"Superset's step {command[1]} failed: its log {log} says why.")
 
 
-def _environment(home: Path, language: str, session_key: str) -> dict[str, str]:
+def _environment(home: Path, language: str, session_key: str, exposure: Exposure) -> dict[str, str]:
     """What Superset's processes get; nothing of the shell's that is meant for other programs."""
     shell: dict[str, str] = dict(os.environ)
     environment.forget_others(shell)
@@ -126,6 +153,7 @@ def _environment(home: Path, language: str, session_key: str) -> dict[str, str]:
         "SILLAGE_BI_HOME": str(home),
         "SILLAGE_BI_SECRET_KEY": session_key,
         "SILLAGE_BI_LANGUAGE": language,
+        "SILLAGE_BI_TLS": str(int(exposure.has_tls)),
         "HOME": str(home),
         "TZ": "UTC",
         **environment.SILENT,
@@ -136,18 +164,55 @@ def reader_url(chosen: settings.Settings) -> str:
     """The warehouse as bi_reader: SILLAGE_BI_URL, else that of `make up`. Raises BiError where neither is there."""
     given = settings.surroundings()
     if url := given.get("SILLAGE_BI_URL"):
-        return url
+        file = given.get("SILLAGE_BI_READER_PASSWORD_FILE")
+        return settings.with_password(url, Path(file)) if file and not client.password_of(url) else url
+    # It needs packages that a Superset's own environment does not have.
+    from sillage.quickstart import state
+
     password = chosen.home / "secrets" / "bi_reader"
     if not password.is_file() or not state.is_database_up(chosen):
         raise BiError("There is no warehouse here: run `make up` first, or name one in SILLAGE_BI_URL (docs/bi.md).")
     return environment.reader_url(state.owner_url(chosen), "bi_reader", password.read_text(encoding="utf-8").strip())
 
 
-def _kept(path: Path) -> str:
+def _kept(path: Path, size: int) -> Path:
+    """`path`, with a new secret of `size` random bytes in it where it has none."""
     if not path.exists() or not path.stat().st_size:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
-            stream.write(secrets.token_urlsafe(48 if path.name == "session_key" else 12))
-    return path.read_text(encoding="utf-8").strip()
+            stream.write(secrets.token_urlsafe(size))
+    return path
+
+
+def _secret(path: Path) -> str:
+    try:
+        found = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise BiError(
+            f"The secret {path} cannot be read ({error.strerror}): name a file that this user may read."
+        ) from None
+    if not found:
+        raise BiError(f"The secret {path} is empty: write one into it.")
+    return found
+
+
+def superset_of(chosen: settings.Settings) -> Superset:
+    """The Superset that the settings ask for. Raises BiError or SettingError where they cannot be used."""
+    given = settings.surroundings()
+    port = settings.whole_number("SILLAGE_BI_PORT", given.get("SILLAGE_BI_PORT"), 8088, 1, 65535)
+    language = given.get("SILLAGE_BI_LANGUAGE") or "en"
+    if language not in bundle.LANGUAGES:
+        raise BiError(f"SILLAGE_BI_LANGUAGE is {language!r}: write en or fr.")
+    if not is_port_free(port):
+        raise BiError(
+            f"Port {port} is taken by another program: choose another, as in `SILLAGE_BI_PORT={port + 1} make bi`."
+        )
+    exposure = Exposure(given.get("SILLAGE_BI_HOST") or "127.0.0.1", given.get("SILLAGE_BI_TLS") == "1")
+    files = {
+        "admin": given.get("SILLAGE_BI_ADMIN_PASSWORD_FILE"),
+        "session_key": given.get("SILLAGE_BI_SESSION_KEY_FILE"),
+    }
+    secret_files = {name: Path(file) for name, file in files.items() if file}
+    return Superset(chosen.home / "bi", port, language, exposure, secret_files)
 
 
 def main() -> int:
@@ -155,19 +220,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.parse_args()
     os.umask(PRIVATE_UMASK)
-    given = settings.surroundings()
     chosen = settings.load()
     try:
-        port = settings.whole_number("SILLAGE_BI_PORT", given.get("SILLAGE_BI_PORT"), 8088, 1, 65535)
-        language = given.get("SILLAGE_BI_LANGUAGE") or "en"
-        if language not in bundle.LANGUAGES:
-            raise BiError(f"SILLAGE_BI_LANGUAGE is {language!r}: write en or fr.")
-        if not is_port_free(port):
-            raise BiError(
-                f"Port {port} is taken by another program: choose another, as in `SILLAGE_BI_PORT={port + 1} make bi`."
-            )
-        url = reader_url(chosen)
-        superset = Superset(chosen.home / "bi", port, language)
+        superset, url = superset_of(chosen), reader_url(chosen)
         say("Preparing Superset (half a minute the first time).")
         superset.prepare()
         superset.start()
@@ -177,7 +232,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         superset.import_dashboards(url)
-        word = superset.password if sys.stdout.isatty() else f"in {superset.home / 'secrets' / 'admin'}"
+        word = superset.password if sys.stdout.isatty() else f"in {superset.password_file}"
         say(f"Superset   {superset.address}/dashboard/list/   user {USER}, password {word}; control-C ends it.")
         superset.wait()
     except (BiError, client.ClientError) as error:

