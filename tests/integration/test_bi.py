@@ -9,10 +9,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
@@ -20,7 +22,7 @@ from psycopg2.errors import DivisionByZero
 
 from sillage import outbox
 from sillage.window import HOUR, Window
-from support.hours import mart, rows, run_hours
+from support.hours import mart, rows, run_hours, write_file
 from support.release_warehouse import START, write_hour
 from support.s3_stub import connected
 from support.sql import run_sql
@@ -323,3 +325,26 @@ def test_the_marts_days_follow_the_zone_of_the_tabs_and_the_next_run_follows_a_c
         assert {row["day"] for row in mart(warehouse_url, "daily_engagement")} == {day}
         begins = one(warehouse_url, f"select min(starts_at at time zone '{zone}')::time::text from marts.calendar")
         assert begins == "00:00:00"
+
+
+def test_the_calendars_days_are_those_of_the_zone_and_its_weeks_those_of_iso_8601(
+    warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A Monday in 2024 that is in the first week of 2025; and a zone two of whose days have not 24 hours.
+    start, paris = datetime(2024, 12, 30, 8, tzinfo=UTC), ZoneInfo("Europe/Paris")
+    monkeypatch.setenv("SILLAGE_TIME_ZONE", "Europe/Paris")
+    event = {"event_type": "open", "occurred_at": start.isoformat(), "delivery_id": "d", "recipient_id": "r"}
+    write_file(tmp_path / "zone", "canonical", start, "a.jsonl", [event])
+    run_hours(warehouse_url, tmp_path / "zone", Window(start, start + HOUR))
+    found = sorted(mart(warehouse_url, "calendar"), key=lambda row: row["day"])
+    first = date(2024, 1, 1)
+    assert [row["day"] for row in found] == [first + timedelta(days=number) for number in range(366)]
+    hours = set()
+    for row in found:
+        day, iso = row["day"], row["day"].isocalendar()
+        told = (row["week_year"], row["week_number"], row["day_of_week"], row["week_start"], row["is_weekend"])
+        assert told == (*iso, day - timedelta(days=day.weekday()), day.weekday() >= 5)
+        assert row["starts_at"] == datetime(day.year, day.month, day.day, tzinfo=paris)
+        hours.add((row["ends_at"] - row["starts_at"]) / HOUR)
+    assert hours == {23.0, 24.0, 25.0}
+    assert found[-2]["week_year"] == 2025
