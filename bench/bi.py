@@ -70,6 +70,8 @@ def _column(column: str | dict[str, Any]) -> str:
 
 
 def _condition(found: dict[str, Any]) -> str:
+    if found["op"] == "IS NOT NULL":
+        return f"{found['col']} is not null"
     values = found["val"] if isinstance(found["val"], list) else [found["val"]]
     return f"{found['col']} in ({', '.join(repr(str(value)) for value in values)})"
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # Height in Superset's units, by what is shown.
-HEIGHTS = {"number": 22, "pie": 50, "bars": 50, "lines": 50, "table": 62, "groups": 62}
+HEIGHTS = {"number": 18, "pie": 50, "bars": 50, "lines": 50, "table": 62, "groups": 62}
 KINDS = {
     "number": "big_number_total",
     "table": "table",
@@ -16,10 +16,14 @@ KINDS = {
     "lines": "echarts_timeseries_line",
     "pie": "pie",
 }
+# In a chart's `where`: any value, but not none.
+KNOWN = {"not": None}
 ROWS = 1000
 # Points of a curve: the hours of a year.
 POINTS = 10000
 TIME_FORMAT = "%Y-%m-%d %H:%M"
+# The widest a sender's text may make its column, in pixels: a label of a thousand letters would move all figures out of sight.
+TEXT_WIDTHS = {"url": 320, "label": 140, "bounce_reason": 320}
 
 
 def number_format(metric: str) -> str | None:
@@ -104,12 +108,15 @@ def _groups(chart: dict[str, Any]) -> dict[str, Any]:
         "timeseries_limit_metric": chart["order"],
         "all_columns": [],
         "order_desc": True,
-        **_of_tables(chart["metrics"]),
+        **_of_tables([*chart["by"], *chart["metrics"]]),
     }
 
 
 def _of_tables(shown: list[str]) -> dict[str, Any]:
-    formats = {name: {"d3NumberFormat": how} for name in shown if (how := number_format(name))}
+    numbers = {name: {"d3NumberFormat": how} for name in shown if (how := number_format(name))}
+    texts = {
+        name: {"columnWidth": TEXT_WIDTHS[name], "truncateLongCells": True} for name in shown if name in TEXT_WIDTHS
+    }
     return {
         "row_limit": ROWS,
         "server_page_length": 10,
@@ -119,7 +126,7 @@ def _of_tables(shown: list[str]) -> dict[str, Any]:
         "show_cell_bars": True,
         # A label or an address is shown as it is, and never as HTML of whoever sent it.
         "allow_render_html": False,
-        "column_config": formats,
+        "column_config": {**numbers, **texts},
     }
 
 
@@ -166,7 +173,7 @@ def _pie(chart: dict[str, Any]) -> dict[str, Any]:
         "row_limit": 100,
         "sort_by_metric": True,
         "color_scheme": "supersetColors",
-        "label_type": "key_percent",
+        "label_type": "percent",
         "show_labels": True,
         "show_labels_threshold": 5,
         "show_legend": True,
@@ -229,11 +236,14 @@ def _query_filters(where: Mapping[str, Any], time: str | None) -> list[dict[str,
 
 
 def _compared(where: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
-    return [(column, "IN" if isinstance(value, list) else "==", value) for column, value in where.items()]
+    return [
+        (column, "IS NOT NULL", None) if value == KNOWN else (column, "IN" if isinstance(value, list) else "==", value)
+        for column, value in where.items()
+    ]
 
 
-def position(title: str, rows: list[dict[str, int]], placed: Mapping[str, tuple[int, str, str]]) -> dict[str, Any]:
-    """Where the charts stand: `rows` of widths by chart; `placed` has of each chart a number, its id and its name."""
+def position(title: str, rows: list[dict[str, int]], placed: Mapping[str, tuple[int, str, str, str]]) -> dict[str, Any]:
+    """Where the charts stand: `rows` of widths by chart; `placed` has of each chart a number, its id, its name and what it shows."""
     found: dict[str, Any] = {
         "DASHBOARD_VERSION_KEY": "v2",
         "ROOT_ID": {"type": "ROOT", "id": "ROOT_ID", "children": ["GRID_ID"]},
@@ -252,7 +262,7 @@ def position(title: str, rows: list[dict[str, int]], placed: Mapping[str, tuple[
             "meta": {"background": "BACKGROUND_TRANSPARENT"},
         }
         for name, width in row.items():
-            chart_number, chart_id, called = placed[name]
+            chart_number, chart_id, called, _ = placed[name]
             found[f"CHART-{name}"] = {
                 "type": "CHART",
                 "id": f"CHART-{name}",
@@ -263,15 +273,10 @@ def position(title: str, rows: list[dict[str, int]], placed: Mapping[str, tuple[
                     "uuid": chart_id,
                     "sliceName": called,
                     "width": width,
-                    "height": _height(row),
+                    "height": max(HEIGHTS[placed[other][3]] for other in row),
                 },
             }
     return found
-
-
-def _height(row: Mapping[str, int]) -> int:
-    # Rows of narrow charts are figures.
-    return HEIGHTS["number"] if max(row.values()) <= 3 else HEIGHTS["lines"]
 
 
 def native_filter(told: dict[str, Any], called: str, key: str, dataset_id: str | None) -> dict[str, Any]:

@@ -44,14 +44,16 @@ RATES = {
 }
 Rows = list[dict[str, Any]]
 BUSY, DRAWN = '.loading, [data-test="loading-indicator"]', '[data-test="slice-container"], .slice_container'
-# Charts are drawn when they are scrolled to.
-SCROLLED = """async () => {
-    const page = document.scrollingElement;
-    for (let at = 0; at <= page.scrollHeight; at += 400) {
-        page.scrollTo(0, at);
-        await new Promise(done => setTimeout(done, 250));
-    }
-    page.scrollTo(0, 0);
+# Names that are cut off, and tables whose last column is out of sight.
+HIDDEN = """() => {
+    const cut = [...document.querySelectorAll('.header-title')]
+        .filter(title => [title, ...title.querySelectorAll('*')].some(part => part.scrollWidth > part.clientWidth + 1 && part.clientWidth))
+        .map(title => `name: ${title.innerText}`);
+    const wide = [...document.querySelectorAll('.slice_container, [data-test="slice-container"]')]
+        .filter(chart => [...chart.querySelectorAll('th')].some(
+            head => head.getBoundingClientRect().right > chart.getBoundingClientRect().right + 1))
+        .map(chart => `table: ${[...chart.querySelectorAll('th')].map(head => head.innerText).join(', ')}`);
+    return [...cut, ...wide];
 }"""
 
 
@@ -177,11 +179,18 @@ def rows_of(url: str, dataset: str) -> Rows:
     return found
 
 
+def is_asked_for(found: Any, value: Any) -> bool:
+    """Whether a chart's `where` takes a row: one of several values, one value, or ({not: null}) any."""
+    if value == {"not": None}:
+        return found is not None
+    return bool(found in value if isinstance(value, list) else found == value)
+
+
 def wanted_of(url: str, chart: dict[str, Any]) -> Rows:
     """What a chart must show, counted in Python."""
     rows = rows_of(url, chart["data"])
     for column, value in chart.get("where", {}).items():
-        rows = [row for row in rows if (row[column] in value if isinstance(value, list) else row[column] == value)]
+        rows = [row for row in rows if is_asked_for(row[column], value)]
     if chart["show"] == "table":
         # Superset shows equal rows once; those of one delivery are never equal.
         shown = [{name: row[name] for name in chart["columns"]} for row in rows]
@@ -307,15 +316,23 @@ def test_a_browser_shows_every_dashboard_without_an_error_or_an_empty_chart(
         page.wait_for_url(lambda url: "/login" not in url)
         for name, board in bundle.plan()["dashboards"].items():
             count = sum(len(row) for row in board["rows"])
+            page.set_viewport_size({"width": 1400, "height": 1000})
             page.goto(f"{superset.address}/superset/dashboard/sillage-{name}/?standalone=2")
-            page.wait_for_selector(".dashboard-grid, .grid-container", timeout=60000)
-            page.evaluate(SCROLLED)
+            page.wait_for_function(
+                f"document.querySelectorAll('.dashboard-component-chart-holder').length >= {count}", timeout=60000
+            )
+            # Charts are drawn where they are seen, and drawn again where they come into sight: the window shows all of them at once.
+            page.set_viewport_size(
+                {"width": 1400, "height": int(page.evaluate("document.scrollingElement.scrollHeight"))}
+            )
             until = time.monotonic() + 60
             while page.locator(BUSY).count() or page.locator(DRAWN).count() < count:
                 assert time.monotonic() < until, f"{name}: {page.locator(DRAWN).count()} of {count} charts are drawn"
                 page.wait_for_timeout(250)
             page.wait_for_timeout(1500)  # the bars grow
-            page.screenshot(path=str(pictures / f"bi-{name}.png"), full_page=True)
+            page.screenshot(path=str(pictures / f"bi-{name}.png"))
+            assert page.locator(BUSY).count() == 0 and page.locator(DRAWN).count() >= count, name
+            assert page.evaluate(HIDDEN) == [], name
             text = page.inner_text("body")
             if name == "delivery":
                 assert newest in text, "the newest is chosen"

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from bi import consumers
 from bi.contract import marts, rates
-from bi.superset import bundle
+from bi.superset import bundle, charts
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 FILES = bundle.files()
@@ -142,3 +142,21 @@ def test_exposures_name_every_dashboard_and_the_marts_that_it_reads() -> None:
 def test_no_table_renders_the_html_of_a_hostile_label() -> None:
     tables = [content["params"] for content in FILES.values() if content.get("viz_type") == "table"]
     assert len(tables) > 5 and not any(params["allow_render_html"] for params in tables)
+
+
+def test_no_text_of_a_sender_can_push_the_figures_of_a_table_out_of_sight() -> None:
+    written_by_others = {"url", "label", "subject", "bounce_reason"}
+    for name, chart in CHARTS.items():
+        if chart["show"] in ("table", "groups"):
+            config = FILES[f"charts/{name}.yaml"]["params"]["column_config"]
+            for column in written_by_others & shown(chart):
+                assert config[column] == {"columnWidth": charts.TEXT_WIDTHS[column], "truncateLongCells": True}, name
+
+
+def test_figures_stand_in_rows_of_their_own_with_room_for_their_names() -> None:
+    for name, board in bundle.plan()["dashboards"].items():
+        for row in board["rows"]:
+            figures = {chart for chart in row if CHARTS[chart]["show"] == "number"}
+            assert figures in (set(), row.keys()), name
+            # A narrower one shows half of its name beside the sign that it is filtered.
+            assert not figures or min(row.values()) >= 3, name
