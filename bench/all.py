@@ -44,6 +44,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "over_history.py": ["{history}"],
     "deliveries.py": [],
     "locks.py": [],
+    "restore.py": ["{history}"],
     "queries.py": ["{history}"],
     "bi.py": ["{history}"],
     "pages.py": ["{tabs}", "{owner}"],
