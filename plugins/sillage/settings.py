@@ -40,6 +40,8 @@ class Settings:
     rejected_days: int = 90
     tabs_url: str = ""  # the warehouse as the read-only role tabs_reader
     currency: str = ""  # of the amounts in the Tracking tabs
+    docs_url: str = ""  # where the documentation is served, for the foot of the tabs
+    dashboards_url: str = ""  # where people reach the dashboards, likewise
     time_zone: str = "UTC"  # of the Tracking tabs, for who has not chosen another, and of the marts' days
     replica_url: str = ""  # the copy of the warehouse that BI tools read, for the probe
     admin_url: str = ""  # an administrator's login, for `sillage init`
@@ -127,6 +129,8 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         report_to=given.get("SILLAGE_REPORT_TO") or "",
         tabs_url=_with_password(given.get("SILLAGE_TABS_URL") or "", given.get("SILLAGE_TABS_PASSWORD_FILE")),
         currency=(given.get("SILLAGE_CURRENCY") or "").strip()[:8],
+        docs_url=_web_address("SILLAGE_DOCS_URL", given.get("SILLAGE_DOCS_URL")),
+        dashboards_url=_web_address("SILLAGE_DASHBOARDS_URL", given.get("SILLAGE_DASHBOARDS_URL")),
         time_zone=_time_zone(given.get("SILLAGE_TIME_ZONE")),
         database_cores=whole_number("SILLAGE_DATABASE_CORES", given.get("SILLAGE_DATABASE_CORES"), 0, 1, 1024) or None,
         database_memory_gb=whole_number(
@@ -196,6 +200,19 @@ def _time_zone(name: str | None) -> str:
     if name and name not in available_timezones():
         raise SettingError(f"SILLAGE_TIME_ZONE is {name!r}: write the name of a time zone, like Europe/Paris.")
     return name or "UTC"
+
+
+def _web_address(name: str, text: str | None) -> str:
+    """An address that a browser can be led to, which a script's (`javascript:`) is not."""
+    address = (text or "").strip()
+    try:
+        parts = urlsplit(address)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_usable = False
+    if address and not is_usable:
+        raise SettingError(f"{name} is {address!r}: write an address that begins with https:// or http://.")
+    return address
 
 
 def _share(name: str, text: str | None, default: float) -> float:

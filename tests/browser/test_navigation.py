@@ -181,3 +181,16 @@ def test_the_ring_of_a_focused_tab_is_not_cut_off(login: Any, airflow: Any) -> N
         )
         assert ring["width"] >= 2, selector
         assert ring["offset"] <= -ring["width"], selector
+
+
+def test_the_dashboards_open_beside_airflow_and_not_within_its_frame(login: Any, airflow: Any) -> None:
+    page = login()
+    frame = open_tab(page, airflow.url, f"/delivery?id={DELIVERY}")
+    before = page.url
+    with page.context.expect_page() as opened:
+        frame.get_by_role("link", name="Dashboards").click()
+    opened.value.wait_for_load_state()
+    assert opened.value.url == f"{airflow.url}/api/v2/version"
+    assert opened.value.evaluate("window.opener") is None
+    assert page.url == before
+    assert frame.get_by_role("heading", name=LABEL).is_visible()

@@ -79,6 +79,7 @@ def _environment(home: Path, owner_url: str, tabs_url: str, url: str, port: int)
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
         "SILLAGE_HOME": str(home / "sillage"),
         "SILLAGE_TABS_URL": tabs_url,
+        "SILLAGE_DASHBOARDS_URL": f"{url}/api/v2/version",
         "SILLAGE_WAREHOUSE_URL": owner_url,
         "PYTHONPATH": os.pathsep.join((str(CHECKOUT / "plugins"), str(CHECKOUT / "dags"))),
     }

@@ -36,10 +36,16 @@ def test_a_relative_home_and_a_tilde_become_absolute() -> None:
         ("SILLAGE_REJECTED_SHARE_LIMIT", "50"),
         ("SILLAGE_REJECTED_SHARE_LIMIT", "half"),
         ("SILLAGE_REJECTED_COUNT_LIMIT", "many"),
+        ("SILLAGE_DOCS_URL", "docs.example.com"),
+        ("SILLAGE_DOCS_URL", "https://"),
+        ("SILLAGE_DASHBOARDS_URL", "javascript:alert(1)"),
+        ("SILLAGE_DASHBOARDS_URL", "https://[::1"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name_with_what_to_write(name: str, text: str) -> None:
-    with pytest.raises(SettingError, match=rf"{name} is .*write (a whole number from|a share from|the name of)"):
+    with pytest.raises(
+        SettingError, match=rf"{name} is .*write (a whole number from|a share from|the name of|an address that)"
+    ):
         load({name: text})
 
 

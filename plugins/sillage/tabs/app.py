@@ -49,6 +49,7 @@ def create_app(reader: Reader | None = None, time_zone: str = zones.UTC_NAME) ->
         chosen = settings.load()
         reader, time_zone = Reader(chosen.tabs_url), chosen.time_zone
         app.state.currency = chosen.currency
+        app.state.docs_url, app.state.dashboards_url = chosen.docs_url, chosen.dashboards_url
     app.state.reader, app.state.time_zone = reader, time_zone
     app.state.averages, app.state.choices = {}, {}
     for module in (deliveries, delivery, links, logs, people, recipients, report, why, workflow):

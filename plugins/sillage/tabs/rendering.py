@@ -90,6 +90,8 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         "query": {key: request.query_params.getlist(key) for key in request.query_params},
         "static": lambda name: f"{root}/static/{name}?v={version_of(name)}",
         "currency": zones.of_site(request, "currency"),
+        "docs_url": zones.of_site(request, "docs_url"),
+        "dashboards_url": zones.of_site(request, "dashboards_url"),
         "site_zone": zones.site(request),
         "airflow_root": root.rsplit("/", 1)[0],
         "rights": getattr(request.state, "rights", None),

@@ -377,6 +377,21 @@ def test_links_hold_the_path_that_the_app_is_mounted_at() -> None:
     assert all(address.startswith(("/any/base/tracking/", "data:")) for address in addresses)
 
 
+def test_the_foot_leads_to_documentation_and_dashboards_where_the_operator_says_where_they_are() -> None:
+    def links(**told: str) -> dict[str, str]:
+        asked = request(headers={"accept-language": "fr"})
+        asked.scope["app"] = SimpleNamespace(state=SimpleNamespace(**told))
+        text = bytes(rendering.page(asked, "trouble.html", message="x").body).decode()
+        found = re.findall(r'<a data-outside [^>]*rel="noopener noreferrer" href="([^"]*)">([^<]*)</a>', text)
+        return {name: address for address, name in found}
+
+    assert links() == links(docs_url="", dashboards_url="") == {}
+    assert links(docs_url="https://docs.example/?a=1&b") == {"Documentation": "https://docs.example/?a=1&amp;b"}
+    assert links(dashboards_url="http://bi.example:8088") == {
+        language.words("fr")["Dashboards"]: "http://bi.example:8088"
+    }
+
+
 def test_a_link_changes_only_what_it_names() -> None:
     asked = request("q=a%26b&id=1&id=2&page=3")
     assert rendering.changed(asked, "/flow/tracking", {"page": None, "sort": "sent"}) == (

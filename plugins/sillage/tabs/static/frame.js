@@ -37,7 +37,7 @@
     if (!parent) { window.location.assign(address); return; }
     var outside = parent.document.createElement("a");
     outside.href = address;
-    if (target) { outside.target = target; outside.rel = "noopener"; }
+    if (target) { outside.target = target; outside.rel = "noopener noreferrer"; }
     parent.document.body.appendChild(outside);
     outside.click();
     outside.remove();
@@ -67,6 +67,14 @@
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) { return; }
     event.preventDefault();
     if (parentWindow()) { leave(link.href + "#print", "_blank"); } else { window.print(); }
+  });
+
+  // Other sites refuse to stand in a frame, and the sandbox keeps them from opening beside it.
+  document.addEventListener("click", function (event) {
+    var link = event.target.closest ? event.target.closest("a[data-outside]") : null;
+    if (!link || !parentWindow() || event.ctrlKey || event.metaKey || event.shiftKey) { return; }
+    event.preventDefault();
+    leave(link.href, "_blank");
   });
 
   // The session has ended: to Airflow's login, and from there to the page that was asked for.
