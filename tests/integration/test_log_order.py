@@ -11,6 +11,7 @@ from sillage import warehouse
 from sillage.tabs.queries import logs, people
 from sillage.tabs.queries.log_order import ORDERS
 from sillage.tabs.queries.reader import Reader
+from sillage.window import HOUR
 from support.tabs_house import HOSTILE_ID, House
 
 pytestmark = pytest.mark.slow
@@ -130,10 +131,17 @@ def test_labels_and_addresses_are_those_of_the_marts(reader: Reader, house: Hous
 
 
 def test_the_recipients_of_a_delivery_are_the_same_in_steps_of_any_size(
-    reader: Reader, numbers: list[int], monkeypatch: pytest.MonkeyPatch
+    reader: Reader, house: House, numbers: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def found(name: str, device: str = "", url: str = "") -> list[str]:
-        search = people.Search(numbers[0], [people.Condition(name, url)], device=device, sort="recipient")
+    (middle,) = house.rows(
+        "select percentile_disc(0.5) within group (order by occurred_at) as middle from intermediate.int_events"
+        " where delivery_number = %s and event_type = 'delivered'",
+        numbers[0],
+    )
+    hours = {"since": middle.middle, "until": middle.middle + 3 * HOUR}
+
+    def found(name: str, device: str = "", **narrowed: Any) -> list[str]:
+        search = people.Search(numbers[0], [people.Condition(name, **narrowed)], device=device, sort="recipient")
         ids: list[str] = []
         after = None
         with reader.snapshot() as cursor:
@@ -151,9 +159,11 @@ def test_the_recipients_of_a_delivery_are_the_same_in_steps_of_any_size(
             *(found(name) for name in people.CONDITIONS),
             *(found(name, "mobile") for name in people.CONDITIONS),
             found("clicked", url="https://open.example/?" + "é" * 3000),
+            *(found(name, **hours) for name in people.TIMED),
         ]
 
     whole = all_found()
+    assert 0 < len(found("delivered", **hours)) < len(found("delivered"))
     # Read in steps, as a delivery of millions is.
     monkeypatch.setattr(people, "WHOLE", 0)
     monkeypatch.setattr(people, "FEW_EVENTS", -1)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 DELIVERY = "d-panier-abandonne"
 PAGES = [
     "/deliveries", "/delivery", "/delivery/urls", "/delivery/positions", "/delivery/message", "/delivery/logs", "/delivery/why",
-    "/delivery/recipients",
+    "/delivery/recipients", "/delivery/throughput",
     "/cumulated", "/cumulated.csv", "/trend",
     "/recipients", "/recipient", "/workflow", "/workflow/quality", "/workflow/rejected", "/workflow/journal",
     "/deliveries.csv", "/delivery/recipients.csv", "/delivery/urls.csv", "/delivery/logs.csv", "/recipient.csv", "/workflow/rejected.csv",

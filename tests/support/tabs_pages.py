@@ -7,7 +7,7 @@ from typing import Any
 PAGES = [
     "/deliveries", "/delivery?id={id}", "/delivery/urls?id={id}", "/delivery/positions?id={id}", "/delivery/links?id={id}",
     "/delivery/logs?id={id}&events=all",
-    "/delivery/why?id={id}", "/cumulated?id={id}&id=d-fidelite", "/trend", "/delivery/recipients?id={id}",
+    "/delivery/throughput?id={id}", "/delivery/why?id={id}", "/cumulated?id={id}&id=d-fidelite", "/trend", "/delivery/recipients?id={id}",
     "/recipients?who=very_active&clicks=3", "/recipient?id={recipient}", "/workflow", "/workflow/quality",
     "/workflow/rejected?days=366", "/workflow/journal",
 ]  # fmt: skip

@@ -29,7 +29,7 @@ _NO_SUCH = {404: "There is no such page.", 405: "A page of the Tracking tabs is 
 
 def create_app(reader: Reader | None = None, time_zone: str = zones.UTC_NAME) -> FastAPI:
     """The app; `reader` is the way into the warehouse. Without one, both are those of SILLAGE_TABS_URL and SILLAGE_TIME_ZONE."""
-    from .pages import deliveries, delivery, links, logs, people, recipients, report, why, workflow
+    from .pages import deliveries, delivery, links, logs, people, recipients, report, throughput, why, workflow
 
     def know_rights(request: Request, rights: guard.Rights) -> None:
         request.state.rights = rights
@@ -52,7 +52,7 @@ def create_app(reader: Reader | None = None, time_zone: str = zones.UTC_NAME) ->
         app.state.docs_url, app.state.dashboards_url = chosen.docs_url, chosen.dashboards_url
     app.state.reader, app.state.time_zone = reader, time_zone
     app.state.averages, app.state.choices = {}, {}
-    for module in (deliveries, delivery, links, logs, people, recipients, report, why, workflow):
+    for module in (deliveries, delivery, links, logs, people, recipients, report, throughput, why, workflow):
         app.include_router(module.router)
     app.add_api_route("/", start, methods=["GET"])
     app.add_api_route("/static/{name:path}", static, methods=["GET"])

@@ -61,6 +61,17 @@ def moment(request: Request, name: str, *, end_of_day: bool = False) -> datetime
     return zones.midnight_after(found, zone) if found and end_of_day and _is_date(value) else found
 
 
+def interval_text(begin: datetime, end: datetime) -> str:
+    """A time from `begin` until `end` for an address, as ISO 8601 writes an interval; `interval` reads it."""
+    return "/".join(f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (begin, end))
+
+
+def interval(request: Request, name: str) -> tuple[datetime, datetime] | None:
+    """The parameter `name` as a time from its beginning until its end, None where it is none."""
+    begin, end = (_moment(part) for part in (*text(request, name).split("/"), "")[:2])
+    return (begin, end) if begin and end else None
+
+
 def packed(*values: Any) -> str:
     """A place in a sorted list, for the address of the next page."""
     return base64.urlsafe_b64encode(json.dumps(values, default=str).encode()).decode().rstrip("=")

@@ -433,6 +433,22 @@ def test_a_date_that_cannot_be_is_not_given(value: str) -> None:
     assert state.moment(request(f"from={value}"), "from", end_of_day=True) is None
 
 
+def test_a_time_from_until_comes_back_as_it_was_and_half_of_one_is_none() -> None:
+    begin = datetime(2026, 1, 5, 13, 30, tzinfo=ZoneInfo("Asia/Kolkata"))
+    text = state.interval_text(begin, begin + timedelta(hours=1))
+    assert text == "2026-01-05T08:00:00Z/2026-01-05T09:00:00Z"
+    assert state.interval(request(urlencode({"within": text})), "within") == (begin, begin + timedelta(hours=1))
+    for spoilt in (
+        "",
+        "/",
+        "2026-01-05T08:00:00Z",
+        "2026-01-05T08:00:00Z/",
+        "x/2026-01-05T08:00:00Z",
+        "9999-01-01/9999-01-02",
+    ):
+        assert state.interval(request(urlencode({"within": spoilt})), "within") is None
+
+
 @pytest.mark.parametrize(
     ("value", "expected"), [("0", 1), ("-5", 1), ("7", 7), ("1e9", 1), ("99999999999999999999", 100), ("", 1)]
 )

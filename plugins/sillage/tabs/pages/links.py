@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from .. import csv_export, figures, guard, link_changes, message, places, state, zones
 from ..language import Speech
-from ..queries import activity, deliveries, links
+from ..queries import activity, deliveries, links, revenue
 from ..queries.reader import Reader
 from ..rendering import page, speech_of
 from .delivery import MOST_ADDED, alike_of, average_of, known
@@ -40,6 +40,8 @@ def urls(request: Request) -> Response:
         rows = links.clicked(cursor, delivery, wanted)
         others = links.others(cursor, delivery.delivery_id, is_people)
         chart = _stack(cursor, request, delivery, wanted) if rows else None
+        window = state.choice(request, "window", revenue.WINDOWS, revenue.WINDOW)
+        purchases = [] if within else revenue.by_link(cursor, delivery, window, is_people)
     scores = [
         figure
         for figure in figures.rates(delivery, average, is_people)
@@ -49,6 +51,7 @@ def urls(request: Request) -> Response:
         request, "urls.html", section="/deliveries", view="urls", delivery=delivery, is_people=is_people, group=wanted.group, top=top,
         within=within, period=period, periods=PERIODS, until=until, rows=rows[:top], rest=rows[top:],
         alike=alike_of(request, delivery), total=sum(row.click_count for row in rows), others=others, chart=chart, scores=scores,
+        purchases=purchases, window=window, windows=list(revenue.WINDOWS),
         clicks=figures.value_of(delivery, "click_count", is_people),
         clickers=figures.value_of(delivery, "recipient_click_count", is_people),
     )  # fmt: skip

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from .. import csv_export, guard, state
-from ..queries import activity, links, logs, people, recipients, stories
+from ..queries import activity, links, logs, people, recipients, revenue, stories
 from ..queries.logs import NO_PLACE
 from ..queries.people import Condition, Search
 from ..queries.reader import Reader
@@ -67,6 +68,7 @@ def listed(request: Request) -> Response:
         search=search, found=found, following=_place(search, found),
         did=search.conditions[0], also=search.conditions[1] if len(search.conditions) > 1 else None,
         ready=READY, positive=list(people.POSITIVE), negative=list(people.NEGATIVE), devices=logs.DEVICES, urls=urls[:MOST_LINKS],
+        windows=list(revenue.WINDOWS), interval=state.interval_text,
         periods=PERIODS, period=state.choice(request, "period", PERIODS, "all"), columns=columns, optional=OPTIONAL,
         reasons=reasons, told=told, text=state.text(request, "q"), most_events=people.WHOLE,
         masked=lambda address: guard.masked(address, request.state.rights),
@@ -103,12 +105,14 @@ def _search(cursor: Any, request: Request, delivery: Any) -> Search:
     period = state.choice(request, "period", PERIODS, "all")
     until = activity.end_of(cursor, delivery.delivery_id, delivery.sent_at, period)
     did = state.choice(request, "did", people.CONDITIONS, "all")
-    conditions = [Condition(did, state.identifier(request, "url"), _place_asked(request), until)]
+    conditions = [_narrowed(request, did, until)]
     if also := state.choice(request, "also", people.CONDITIONS, ""):
-        conditions.append(Condition(also, state.identifier(request, "also_url")))
+        conditions.append(
+            Condition(also, state.identifier(request, "also_url") if Condition(also).positive == "clicked" else "")
+        )
     return Search(
         number=number,
-        conditions=[one if one.positive == "clicked" else Condition(one.name) for one in conditions],
+        conditions=conditions,
         is_people=state.is_people(request),
         device=state.choice(request, "device", logs.DEVICES, ""),
         domain=state.identifier(request, "domain"),
@@ -116,6 +120,17 @@ def _search(cursor: Any, request: Request, delivery: Any) -> Search:
         sort=state.choice(request, "sort", people.SORTS, "recipient"),
         is_descending=state.choice(request, "order", ("asc", "desc"), "asc") == "desc",
     )
+
+
+def _narrowed(request: Request, did: str, until: datetime | None) -> Condition:
+    """What was done, narrowed as the address says where it can be: to a link, a place or a time."""
+    url = state.identifier(request, "url")
+    if Condition(did).positive == "clicked":
+        return Condition(did, url, _place_asked(request), until=until)
+    if did == "bought":
+        return Condition(did, url, window=state.choice(request, "window", revenue.WINDOWS, revenue.WINDOW))
+    since, before = state.interval(request, "within") or (None, None)
+    return Condition(did, since=since, until=before) if did in people.TIMED else Condition(did)
 
 
 def _place_asked(request: Request) -> tuple[str, int] | None:

@@ -56,13 +56,22 @@ def overview(request: Request) -> Response:
 @router.get("/workflow/quality")
 def quality(request: Request) -> Response:
     """What the checks at the two boundaries found."""
+    run_id, boundary = state.text(request, "run"), state.text(request, "boundary")
     with request.app.state.reader.snapshot() as cursor:
         values: dict[str, Any] = {
             "checks": workflow.quality(cursor),
             "suites": workflow.suites(cursor),
-            "broken": workflow.broken_rules(cursor),
+            "broken": workflow.broken_rules(cursor, run_id, boundary),
         }
-    return page(request, "workflow_quality.html", section="/workflow", view="quality", **values)
+    return page(
+        request,
+        "workflow_quality.html",
+        section="/workflow",
+        view="quality",
+        run_id=run_id,
+        boundary=boundary,
+        **values,
+    )
 
 
 @router.get("/workflow/rejected")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from . import revenue
 from .log_order import SENDING
 from .logs import NO_PLACE
 from .verdicts import IS_TRACKING
@@ -13,7 +14,9 @@ from .verdicts import IS_TRACKING
 # What is asked of a message, in SQL on its events' kinds. Behaviour is people's where only people count.
 SENDING_FACTS = {
     "targeted": f"event_type in {SENDING}",
+    "sent": "event_type = 'sent'",
     "delivered": "event_type = 'delivered'",
+    "deferred": "event_type = 'deferred'",
     "hard": "event_type = 'hard_bounce'",
     "soft": "event_type = 'soft_bounce'",
     "auto_reply": "event_type = 'auto_reply'",
@@ -32,7 +35,10 @@ POSITIVE = {
     "all": ("targeted", "opened"),
     "targeted": ("targeted",),
     "to_deliver": ("targeted",),
+    "sent": ("sent",),
     "delivered": ("delivered",),
+    "deferred": ("deferred",),
+    "failed_softly": ("soft",),
     "bounced": ("hard", "soft", "auto_reply"),
     "bounced_hard": ("hard",),
     "bounced_soft": ("soft", "auto_reply"),
@@ -45,6 +51,8 @@ POSITIVE = {
 }
 NEGATIVE = {"not_opened": "opened", "not_clicked": "clicked", "not_bought": "bought"}
 CONDITIONS = (*POSITIVE, *NEGATIVE)
+# What befalls a message at a time that may be asked for.
+TIMED = ("sent", "delivered", "deferred", "failed_softly", "bounced_hard")
 
 
 @dataclass(frozen=True)
@@ -52,17 +60,28 @@ class Condition:
     """One of CONDITIONS; of clicks, those on the link `url`, at the `place` of the message and before `until`, where given.
 
     A place is a content part ("unknown" where none is told) and a position; of NO_PLACE are clicks whose place is not told.
+    Of purchases those that count for the link `url` by the `window` of revenue.py; of TIMED what befell from `since` until `until`.
     """
 
     name: str
     url: str = ""
     place: tuple[str, int] | None = None
+    since: datetime | None = None
     until: datetime | None = None
+    window: str = revenue.WINDOW
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether it is about some clicks and not about any."""
-        return self.positive == "clicked" and bool(self.url or self.place or self.until)
+        """Whether it is about some such events and not about any."""
+        if self.positive == "clicked":
+            return bool(self.url or self.place or self.until)
+        return bool(self.url) if self.name == "bought" else self.name in TIMED and bool(self.since and self.until)
+
+    @property
+    def fact(self) -> str:
+        """The fact that an event must be, of one that is narrowed."""
+        (fact,) = POSITIVE[self.positive]
+        return fact
 
     @property
     def is_negative(self) -> bool:
@@ -75,10 +94,17 @@ class Condition:
         return NEGATIVE.get(self.name, self.name)
 
 
-def narrowed_to(cursor: Any, one: Condition, name: str) -> tuple[str, dict[str, Any]]:
-    """Which clicks `one` is about, as SQL on int_events, and the values in it, whose names end with `name`."""
+def narrowed_to(cursor: Any, one: Condition, name: str, is_people: bool) -> tuple[str, dict[str, Any]]:
+    """Which events `one` is about, as SQL on int_events, and the values in it, whose names end with `name`."""
     conditions: list[str] = []
     values: dict[str, Any] = {}
+    if one.name == "bought":
+        return f"{revenue.last_click(cursor, 'int_events', one.window, is_people)} = %(url_{name})s", {
+            f"url_{name}": one.url
+        }
+    if one.since:
+        conditions.append(f"occurred_at >= %(since_{name})s")
+        values[f"since_{name}"] = one.since
     if one.url:
         conditions.append(f"place_key = any(%(places_{name})s)")
         values[f"places_{name}"] = _places(cursor, one.url)

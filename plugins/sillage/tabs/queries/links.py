@@ -76,7 +76,7 @@ def _counted(cursor: Any, delivery: Any, wanted: Clicks) -> tuple[str, dict[str,
 
 def _counted_until(cursor: Any, delivery: Any, wanted: Clicks) -> tuple[str, dict[str, Any]]:
     """The same of its clicks before `wanted.until`, counted from the events: counters know no time."""
-    clicks = _clicks(cursor, wanted.is_people)
+    clicks = clicks_that_count(cursor, wanted.is_people)
     statement = f"""
         select clicks.*, known.label, known.category
         from (
@@ -98,7 +98,7 @@ def _counted_until(cursor: Any, delivery: Any, wanted: Clicks) -> tuple[str, dic
     return statement, {"delivery_id": delivery.delivery_id, "number": number, "until": wanted.until}
 
 
-def _clicks(cursor: Any, is_people: bool) -> str:
+def clicks_that_count(cursor: Any, is_people: bool) -> str:
     """The condition on events that are clicks which count, as SQL."""
     people = f" and {IS_PEOPLE}" if is_people else ""
     return kinds.such(cursor, f"event_type = 'click' and is_standing and not is_withheld{people}")
@@ -136,7 +136,7 @@ def others(cursor: Any, delivery_id: str, is_people: bool) -> list[Any]:
 
 def over_time(cursor: Any, delivery_number: int, urls: Sequence[str], span: Span, is_people: bool) -> list[Any]:
     """Clicks per step of `span` (by number) and URL, those of other URLs than `urls` under null; empty steps left out."""
-    clicks = _clicks(cursor, is_people)
+    clicks = clicks_that_count(cursor, is_people)
     cursor.execute(
         f"""
         select width_bucket(occurred_at - %(start)s, %(begins)s::interval[]) - 1 as step,

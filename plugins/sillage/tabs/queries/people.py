@@ -15,7 +15,7 @@ from typing import Any
 from psycopg2.extras import NamedTupleCursor
 
 from . import bounces, kinds
-from .conditions import CONDITIONS, NEGATIVE, POSITIVE, SENDING_FACTS, TRACKING_FACTS, Condition, narrowed_to
+from .conditions import CONDITIONS, NEGATIVE, POSITIVE, SENDING_FACTS, TIMED, TRACKING_FACTS, Condition, narrowed_to
 from .log_order import has_device
 from .verdicts import IS_PEOPLE, IS_TRACKING
 
@@ -23,6 +23,7 @@ __all__ = [
     "CONDITIONS",
     "NEGATIVE",
     "POSITIVE",
+    "TIMED",
     "Condition",
     "Found",
     "Person",
@@ -178,7 +179,7 @@ def _few(cursor: Any, search: Search) -> list[str] | None:
     if search.recipient_ids is not None:
         return list(search.recipient_ids)
     act, values = _act(cursor, search)
-    if not act.endswith(_FENCE):
+    if not (act.endswith(_FENCE) or search.counted.since):
         return None
     cursor.execute(
         f"select recipient_id from intermediate.int_events where delivery_number = %(number)s and {act} limit {FEW_EVENTS + 1}",
@@ -223,7 +224,7 @@ def _act(cursor: Any, search: Search) -> tuple[str, dict[str, Any]]:
     behaves = wanted.name in TRACKING_FACTS
     of_people = f" and {IS_PEOPLE}" if behaves and search.is_people else ""
     act = kinds.such(cursor, f"is_standing and not is_withheld and ({meant}){of_people}")
-    narrowed, values = narrowed_to(cursor, wanted, "act") if wanted.is_narrowed else ("true", {})
+    narrowed, values = narrowed_to(cursor, wanted, "act", search.is_people) if wanted.is_narrowed else ("true", {})
     # Few are found by their index; the planner would look for them among all, as if they were spread evenly.
     return f"{act} and {narrowed}{_FENCE}" if "is_rare" in act or wanted.url else f"{act} and {narrowed}", values
 
@@ -237,14 +238,14 @@ def _query(cursor: Any, search: Search, within: Sequence[str] | None = None) -> 
         facts["on_device"] = f"{IS_TRACKING} and {has_device(search.device)}{people}"
     is_ = kinds.each(cursor, facts, "is_standing and not is_withheld")
     values: dict[str, Any] = {"number": search.number, "domain": search.domain, "within": list(within or ())}
-    of_links = []
+    narrower = []
     for place, one in enumerate(search.conditions):
         if one.is_narrowed:
-            narrowed, more = narrowed_to(cursor, one, str(place))
+            narrowed, more = narrowed_to(cursor, one, str(place), search.is_people)
             values |= more
-            of_links.append(f"coalesce(bool_or({is_['clicked']} and {narrowed}), false) as is_link_{place}")
+            narrower.append(f"coalesce(bool_or({is_[one.fact]} and {narrowed}), false) as is_narrowed_{place}")
     flags = [f"is_{name}" for name in POSITIVE] + [
-        f"is_link_{n}" for n, one in enumerate(search.conditions) if one.is_narrowed
+        f"is_narrowed_{n}" for n, one in enumerate(search.conditions) if one.is_narrowed
     ]
     flags += ["is_on_device"] * bool(search.device)
     query = f"""
@@ -255,7 +256,7 @@ def _query(cursor: Any, search: Search, within: Sequence[str] | None = None) -> 
             select *, is_bounced_hard or is_bounced_soft as is_bounced, is_targeted and not is_rejected as is_to_deliver,
                 is_targeted or is_opened as is_all
             from (
-                select *, last_hard_at is not null as is_bounced_hard,
+                select *, last_hard_at is not null as is_bounced_hard, last_soft_at is not null as is_failed_softly,
                     coalesce(
                         failed_at is not null and (last_hard_at is null or last_hard_at < failed_at)
                             and (delivered_at is null or delivered_at <= failed_at), false
@@ -265,6 +266,7 @@ def _query(cursor: Any, search: Search, within: Sequence[str] | None = None) -> 
                         delivered_at is not null as is_delivered
                     from (
                         select recipient_id, bool_or({is_["targeted"]}) as is_targeted, bool_or({is_["rejected"]}) as is_rejected,
+                            bool_or({is_["sent"]}) as is_sent, bool_or({is_["deferred"]}) as is_deferred,
                             bool_or({is_["opened"]}) as is_opened, bool_or({is_["clicked"]}) as is_clicked,
                             bool_or({is_["bought"]}) as is_bought, bool_or({is_["opted_out"]}) as is_opted_out,
                             bool_or({is_["complained"]}) as is_complained,
@@ -275,7 +277,7 @@ def _query(cursor: Any, search: Search, within: Sequence[str] | None = None) -> 
                             count(*) filter (where {is_["counted_open"]}) as opens, count(*) filter (where {is_["clicked"]}) as clicks,
                             count(*) filter (where {is_["bought"]}) as purchases, sum(amount) filter (where {is_["bought"]}) as amount,
                             max(occurred_at) filter (where {is_["targeted"]} or {is_["opened"]}) as last_at
-                            {"".join(f", {one}" for one in of_links)}
+                            {"".join(f", {one}" for one in narrower)}
                             {f", bool_or({is_['on_device']}) as is_on_device" if search.device else ""}
                         from intermediate.int_events
                         where delivery_number = %(number)s {"and recipient_id = any(%(within)s)" if within is not None else ""}
@@ -294,7 +296,7 @@ def _query(cursor: Any, search: Search, within: Sequence[str] | None = None) -> 
 def _counted(search: Search) -> str:
     wanted = search.counted
     if wanted in search.conditions and wanted.is_narrowed:
-        return f"is_link_{list(search.conditions).index(wanted)}::int"
+        return f"is_narrowed_{list(search.conditions).index(wanted)}::int"
     return _COUNTS[wanted.name]
 
 
@@ -302,7 +304,7 @@ def _having(search: Search) -> str:
     """What a person must meet. Where nothing is asked for that happened, her message was delivered: who was not reached cannot open."""
     asked = []
     for place, one in enumerate(search.conditions):
-        flag = f"is_link_{place}" if one.is_narrowed else f"is_{one.positive}"
+        flag = f"is_narrowed_{place}" if one.is_narrowed else f"is_{one.positive}"
         asked.append(f"{'not ' * one.is_negative}bool_or({flag})")
     if all(one.is_negative for one in search.conditions):
         asked.append("bool_or(is_delivered)")

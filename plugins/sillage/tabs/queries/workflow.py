@@ -262,12 +262,15 @@ def suites(cursor: Any) -> list[Any]:
     return list(cursor.fetchall())
 
 
-def broken_rules(cursor: Any, limit: int = 30) -> list[Any]:
-    """The newest rules that did not hold."""
+def broken_rules(cursor: Any, run_id: str = "", boundary: str = "", limit: int = 30) -> list[Any]:
+    """The newest rules that did not hold; of one run all of them, at one boundary where it is given."""
     cursor.execute(
-        "select * from (select * from ops.quality_result order by result_id desc limit 20000) as newest"
-        " where not is_success order by result_id desc limit %s",
-        (limit,),
+        """
+        select * from (select * from ops.quality_result order by result_id desc limit 20000) as newest
+        where not is_success and (%(run_id)s = '' or run_id = %(run_id)s) and (%(boundary)s = '' or boundary = %(boundary)s)
+        order by result_id desc limit %(limit)s
+        """,
+        {"run_id": run_id, "boundary": boundary, "limit": None if run_id else limit},
     )
     return list(cursor.fetchall())
 
