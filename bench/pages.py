@@ -26,6 +26,8 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from sillage import warehouse
+from sillage.tabs import state
+from sillage.window import HOUR
 from support.tabs_airflow import ApiServer, serving
 from support.tabs_house import open_house
 
@@ -49,7 +51,9 @@ CHOSEN = """
             group by recipient_id order by count(*) desc, recipient_id limit 1) as recipient_id,
         (select email from marts.recipients where email is not null order by recipient_id limit 1) as email,
         (select url from marts.url_clicks where delivery_id = (select delivery_id from spans where place = 1)
-            order by click_count desc limit 1) as url
+            order by click_count desc limit 1) as url,
+        (select date_trunc('hour', sent_at) from marts.deliveries
+            where delivery_id = (select delivery_id from spans where place = 1)) as sent_hour
     from spans
 """
 
@@ -97,7 +101,7 @@ def measure(tabs_url: str, owner_url: str, rounds: int = ROUNDS) -> Result:
     ):
         addresses = _addresses(owner_url)
         client.get("/tracking/static/sillage.css")
-        before = _memory(server)
+        before = memory_of(server)
         ask(client, addresses)
         found: dict[str, list[float]] = {name: [] for name in addresses}
         sizes = {}
@@ -106,15 +110,16 @@ def measure(tabs_url: str, owner_url: str, rounds: int = ROUNDS) -> Result:
                 found[name].append(milliseconds)
                 sizes[name] = size
         pages = [Measured(name, times, sizes[name]) for name, times in found.items()]
-        return Result(pages, before, _memory(server))
+        return Result(pages, before, memory_of(server))
 
 
 def _addresses(owner_url: str) -> dict[str, str]:
     """Pages by name, with what this warehouse has to show."""
     with warehouse.connect(owner_url) as connection, warehouse.transaction(connection) as cursor:
         cursor.execute(CHOSEN)
-        largest, middling, recipient_id, email, url = cursor.fetchone() or ([], "", "", "", "")
+        largest, middling, recipient_id, email, url, sent_hour = cursor.fetchone() or ([], "", "", "", "", None)
     first = largest[0]
+    hour = state.interval_text(sent_hour, sent_hour + HOUR)
     found: dict[str, tuple[str, dict[str, Any]]] = {
         "deliveries": ("/deliveries", {}),
         "deliveries, searched": ("/deliveries", {"q": first[-3:], "tracking": "on", "events": "all"}),
@@ -124,6 +129,8 @@ def _addresses(owner_url: str) -> dict[str, str]:
         "cumulated, first day": ("/cumulated", {"id": largest, "period": "24h"}),
         "trend": ("/trend", {}),
         "trend, all events": ("/trend", {"events": "all"}),
+        "trend, searched": ("/trend", {"q": first[-3:], "tracking": "on"}),
+        "cumulated, side by side by clicks": ("/cumulated", {"id": largest, "kind": "click", "events": "all"}),
         "click position, cumulated": ("/delivery/positions", {"id": first, "with": largest[1:]}),
         "recipients, by address": ("/recipients", {"q": email}),
         "recipients, by beginning": ("/recipients", {"q": (email or "")[:6]}),
@@ -142,6 +149,16 @@ def _addresses(owner_url: str) -> dict[str, str]:
             PEOPLE,
             {"id": first, "did": "clicked", "url": url or "", "also": "not_bought"},
         ),
+        "recipients who clicked a link in six hours": (
+            PEOPLE,
+            {"id": first, "did": "clicked", "url": url or "", "period": "6h"},
+        ),
+        "recipients who bought through a link": (
+            PEOPLE,
+            {"id": first, "did": "bought", "url": url or "", "window": "30d"},
+        ),
+        "recipients who were delivered in an hour": (PEOPLE, {"id": first, "did": "delivered", "within": hour}),
+        "recipients who bounced in an hour": (PEOPLE, {"id": first, "did": "bounced_hard", "within": hour}),
         "recipients who opened and did not click": (PEOPLE, {"id": first, "did": "opened", "also": "not_clicked"}),
         "recipients who were delivered, by last event": (
             PEOPLE,
@@ -172,9 +189,14 @@ def _of_delivery(delivery_id: str, url: str) -> dict[str, tuple[str, dict[str, A
                 "/delivery",
                 {"events": "all", "period": "24h", "step": "5min", "kind": "click"},
             ),
+            "statistics, against a year of the channel": ("/delivery", {"like": "channel", "months": 12}),
+            "throughput": ("/delivery/throughput", {}),
+            "throughput, by day": ("/delivery/throughput", {"step": "day"}),
             "statistics, by domain": ("/delivery", {"sort": "open_rate", "domain": "gmail.com"}),
             "URLs": ("/delivery/urls", {}),
             "URLs, first six hours": ("/delivery/urls", {"period": "6h"}),
+            "URLs, revenue of a month": ("/delivery/urls", {"window": "30d", "events": "all"}),
+            "links": ("/delivery/links", {}),
             "report": ("/delivery/report", {}),
             "URLs, by label": ("/delivery/urls", {"by": "label", "top": 50, "events": "all", "step": "day"}),
             "statistics, a bounce reason": ("/delivery", {"reason": "5.1.1"}),
@@ -220,7 +242,8 @@ def client_of(server: ApiServer) -> Iterator[httpx.Client]:
         yield client
 
 
-def _memory(server: ApiServer) -> float:
+def memory_of(server: ApiServer) -> float:
+    """The resident memory of the API server and its children, in MB."""
     process = psutil.Process(server.process_id)
     return sum(one.memory_info().rss for one in (process, *process.children(recursive=True))) / 1e6
 
