@@ -16,6 +16,7 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
 from . import landing, quality, settings, transform, warehouse
+from .counted import counted
 from .landing import late_hours, user_agents
 from .landing.shares import Plain
 from .privacy import hide_addresses
@@ -159,8 +160,8 @@ def land_group(asked: Run, group: Plain) -> None:
     with _recorded(asked.run_id, "land group") as outcome:
         zone, shares = settings.load().landing, landing.from_plain(group)
         done = landing.land_group(warehouse_url(), zone, asked.run_id, shares, force=asked.force)
-        outcome.counts = {"files": sum(one.file_count for one in done)}
-        outcome.sentence = f"Landed a group of {outcome.counts['files']} file(s)."
+        files = sum(one.file_count for one in done)
+        outcome.counts, outcome.sentence = {"files": files}, f"Landed a group of {counted(files, 'file')}."
         log.info("%s", outcome.sentence)
 
 
@@ -186,7 +187,7 @@ def build(run_id: str) -> None:
         count, judged = _sparing_late_hours(run_id, transform.BUILD_STAGE, lambda: _build(run_id))
         rules, agents = verdict_rules.version(), user_agents.lists_version()
         outcome.sentence = f"Built the changes of {count} models; verdict rules {rules}, agent lists {agents}" + (
-            f", by which {judged:,} user agent(s) seen before were judged again." if judged else "."
+            f", by which {counted(judged, 'user agent')} seen before had to be judged again." if judged else "."
         )
         outcome.counts = {"models": count, "agents_judged_again": judged, "verdict_rules": rules, "agent_lists": agents}
         log.info("%s", outcome.sentence)
@@ -250,9 +251,9 @@ def publish(run_id: str) -> dict[str, int]:
     with _recorded(run_id, "publish", needs_turn=not is_done) as outcome:
         counts = transform.figures_of(warehouse_url(), run_id) if is_done else _publish(run_id)
         outcome.sentence = (
-            f"Published {counts['hours']} hour(s): {counts['record_count']} records read = {counts['event_count']} events"
-            f" + {counts['duplicate_count']} duplicates + {counts['other_count']} without event"
-            f" + {counts['rejected_count']} rejected."
+            f"Published {counted(counts['hours'], 'hour')}: {counted(counts['record_count'], 'record')} read ="
+            f" {counted(counts['event_count'], 'event')} + {counted(counts['duplicate_count'], 'duplicate')}"
+            f" + {counts['other_count']} without event + {counts['rejected_count']} rejected."
         )
         outcome.counts = counts
         log.info("%s", outcome.sentence)
@@ -302,13 +303,13 @@ def clean() -> None:
         tracking_days=chosen.tracking_days,
         rejected_days=chosen.rejected_days,
     )
-    log.info("%s", f"{len(said)} partition(s) dropped." if said else "Nothing is older than its time.")
+    log.info("%s", f"Dropped {counted(len(said), 'partition')}." if said else "Nothing is older than its time.")
 
 
 def pack() -> None:
     """Pack the records as received of days in which no run looks for late files any more (setting SILLAGE_LATE_HOURS)."""
     said = packing.pack(warehouse_url(), datetime.now(UTC), late_hours=settings.load().late_hours)
-    log.info("%s", f"{len(said)} day(s) packed." if said else "No day's records are to be packed.")
+    log.info("%s", f"Packed {counted(len(said), 'day')}." if said else "No day's records are to be packed.")
 
 
 def erase(recipient_id: str | None, email: str | None) -> None:

@@ -109,7 +109,7 @@ def test_an_erasure_made_after_the_backup_is_repeated_also_of_somebody_who_came_
 
     said: list[str] = []
     restore(folder, empty, listed, say=said.append)
-    assert [line for line in said if line.startswith("Repeated 2 erasure(s) made after the backup")]
+    assert [line for line in said if line.startswith("Repeated 2 erasures made after the backup")]
     people = {row["email"]: row["is_erased"] for row in mart(empty, "recipients")}
     assert people == {None: True, "bob@mail.example": False}
     # The hour is read again from files that still name both: neither comes back.

@@ -242,7 +242,7 @@ def attachments(mail: Message) -> dict[str, str]:
 
 def test_the_deliveries_of_the_last_days_come_in_one_mail(mails: list[tuple[list[str], Message]]) -> None:
     said = reports.mail(MONDAY)
-    assert said == "Sent 2 of 2 report(s), 2 attached, to 2 address(es)."
+    assert said == "Sent 2 of 2 reports, 2 attached, to 2 addresses."
     ((receivers, mail),) = mails
     assert receivers == ["marketing@example.com", "boss@example.com"]
     assert (mail["subject"], mail["from"]) == ("Reports of 2 deliveries", "reports@example.com")

@@ -53,7 +53,7 @@ def test_a_file_is_told_record_by_record_and_nothing_is_left(place: Path) -> Non
     assert "3 records = 2 events + 0 duplicates + 0 without event + 1 rejected." in told.stdout
     assert "Rejected:" in told.stdout and "no_time" in told.stdout
     assert "\x1b" not in told.stdout and r"\x1b[31mred" in told.stdout
-    assert "1 hours published" in told.stdout
+    assert "1 hour published" in told.stdout
     assert [path.name for path in place.iterdir() if path.name.startswith("sillage-trial")] == []
     assert not [
         process for process in psutil.process_iter(["cmdline"]) if str(place) in " ".join(process.info["cmdline"] or ())

@@ -156,7 +156,7 @@ def test_the_journal_tells_how_many_agents_a_run_judged_again(
         " where run_id = 'r' and stage = 'build' and state = 'succeeded' order by entry_id",
     )
     assert (first["judged"], second["judged"]) == (1, 0)
-    assert f"agent lists {version}, by which 1 user agent(s) seen before were judged again." in first["message"]
+    assert f"agent lists {version}, by which 1 user agent seen before had to be judged again." in first["message"]
     assert "again" not in second["message"]
 
 

@@ -223,7 +223,7 @@ def test_every_stage_and_every_model_left_a_sentence_in_the_journal(house: House
         house.rows("select stage, message from ops.journal where run_id = %s and state = 'succeeded'", first[0])
     )
     assert {"turn", "land", "check raw", "build", "check marts", "publish"} <= set(entries)
-    assert "2 hour(s): 8 records read" in entries["publish"]
+    assert "2 hours: 8 records read" in entries["publish"]
     listed = transform.listed(Path(house.environment["DBT_TARGET_PATH"], "manifest.json"))
     assert {f"model {model.name}" for model in listed} <= set(entries)
     assert "dbt: " in first[2]
@@ -260,7 +260,7 @@ def test_a_window_beyond_the_size_is_landed_in_groups_and_published(house: House
     run_id, state, output = large.run({"window_start": "2026-01-03T00", "window_end": "2026-01-03T01"})
     assert state == "success", output[-4000:]
     stages = house.rows("select stage, message from ops.journal where run_id = %s and state = 'succeeded'", run_id)
-    assert [message for stage, message in stages if stage == "land group"] == ["Landed a group of 1 file(s)."] * 3
+    assert [message for stage, message in stages if stage == "land group"] == ["Landed a group of 1 file."] * 3
     window = "2026-01-03 00:00:00+00"
     assert house.rows("select event_count from marts.workflow_windows where window_start = %s", window) == [(600,)]
 
@@ -323,7 +323,7 @@ def test_no_secret_and_no_address_is_in_a_log_an_xcom_a_rendered_template_or_a_b
     ]
     # Airflow writes down its own configuration, closed to others.
     texts |= {str(path): path.read_bytes() for path in logs if path.name not in ("airflow.cfg", "lineage.jsonl")}
-    assert any(b"Published 2 hour(s)" in text for text in texts.values())
+    assert any(b"Published 2 hours" in text for text in texts.values())
     with closing(psycopg2.connect(metadata)) as connection, connection.cursor() as cursor:
         # The tasks push nothing, so xcom and the rendered templates may be empty: they are in the dump all the same.
         cursor.execute("select count(*) from task_instance where state = 'success'")

@@ -9,6 +9,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from .. import transform, warehouse
+from ..counted import counted
 from ..runs import turn
 from ..transform import capacity
 from ..upkeep import erasure, erasure_list
@@ -185,7 +186,8 @@ def _repeat(url: str, erasures: Sequence[erasure_list.Entry], say: Say) -> None:
     for entry in outstanding:
         erasure.repeat(url, entry)
     say(
-        f"Repeated {len(outstanding)} erasure(s) made after the backup, the newest of {outstanding[-1].erased_at:%Y-%m-%d %H:%M} UTC."
+        f"Repeated {counted(len(outstanding), 'erasure')} made after the backup,"
+        f" the newest of {outstanding[-1].erased_at:%Y-%m-%d %H:%M} UTC."
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from ..counted import counted
 from .finding import Finding, Report
 from .thresholds import BYTES_PER_EVENT, GIGABYTE, LEAST_FREE_BYTES, THRESHOLDS
 
@@ -70,7 +71,8 @@ def ask_collector(home: Path, at: datetime) -> Report:
             Finding(
                 "spool",
                 level,
-                f"{len(waiting)} segment(s) of the collector wait for the landing zone, the oldest for {minutes:.0f} minutes.",
+                f"The collector has {counted(len(waiting), 'segment')} that the landing zone has not taken, the oldest for"
+                f" {counted(round(minutes), 'minute')}.",
                 "See that the landing zone is there and takes files, and that the collector runs: nothing is lost, it goes on by itself.",
             )
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from ..counted import counted
 from ..privacy import hide_addresses
 from . import airflow_facts, machine_facts, replica_facts, warehouse_facts
 from .finding import Finding, Level, Report
@@ -126,7 +127,7 @@ def _parts(parts: Sequence[Part], at: datetime) -> Report:
                     "component",
                     Level.WARN,
                     f"{part.name} ended and was started again at {part.restarted_at:%Y-%m-%d %H:%M:%S} UTC"
-                    f" ({part.restarts} time(s) since the start).",
+                    f" ({counted(part.restarts, 'time')} since the start).",
                     "Its log says why it ended.",
                     subject=part.name,
                     is_told=False,

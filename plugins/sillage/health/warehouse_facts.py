@@ -11,6 +11,7 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
 from .. import warehouse
+from ..counted import counted
 from ..privacy import hide_addresses
 from ..window import Window, label
 from .finding import Finding, Level, Report
@@ -172,7 +173,7 @@ def _failed_runs(cursor: Cursor, report: Report) -> None:
         return
     run_id, start, end, ended_at, message, _ = rows[0]
     finding = failure(cursor, run_id, Window(start, end), message or "")
-    more = f" {len(rows) - 1} more run(s) failed before it and are not made up for." if len(rows) > 1 else ""
+    more = f" Not made up for either: {counted(len(rows) - 1, 'run')} that failed before it." if len(rows) > 1 else ""
     report.facts["last_failure"] = {
         "run_id": run_id,
         "window": str(Window(start, end)),
@@ -238,7 +239,7 @@ def _late_hours(cursor: Cursor, report: Report) -> None:
             Finding(
                 "late_hours",
                 Level.WARN,
-                f"{len(rows)} late hour(s) are left aside ({hours}): {hide_addresses(rows[0][1])}",
+                f"Left aside: {counted(len(rows), 'late hour')} ({hours}): {hide_addresses(rows[0][1])}",
                 "The sentence names the way out; the other hours' stand in ops.held_back_hour.",
             )
         )

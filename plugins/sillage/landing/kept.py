@@ -6,6 +6,7 @@ from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
 
+from ..counted import counted
 from ..window import Window, label
 from . import ledger
 from .zone import LandingError, shown
@@ -28,6 +29,6 @@ def assert_complete(cursor: Cursor, hours: list[datetime]) -> None:
         hour, path = dropped[0]
         raise LandingError(
             f"The hour {label(hour)} cannot be run again as it is: retention has dropped the records of {shown(path)} from raw"
-            f" ({len(dropped)} file(s) in all; setting SILLAGE_RAW_DAYS), and its events would be lost. Put the file back into"
+            f" ({counted(len(dropped), 'file')} in all; setting SILLAGE_RAW_DAYS), and its events would be lost. Put the file back into"
             " the landing zone and run that hour with window_start and window_end, or leave the hour out."
         )

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ..counted import counted
 from ..privacy import hide_addresses
 from ..window import label
 from .ledger import Entry
@@ -51,13 +52,13 @@ class HourReport:
         """What happened, for a log."""
         late = " (late)" if self.is_late else ""
         parts = [
-            f"{self.source} {label(self.hour)}{late}: {self.record_count} records from {_files(self.file_count)}",
+            f"{self.source} {label(self.hour)}{late}: {_taken(self.record_count, self.file_count)}",
             f"{self.landed_count} landed and {self.rejected_count} rejected{_reasons(self.rejected)}",
         ]
         if self.unchanged_file_count:
-            parts.append(f"{_files(self.unchanged_file_count)} unchanged")
+            parts.append(f"{counted(self.unchanged_file_count, 'file')} unchanged")
         if self.removed_file_count:
-            parts.append(f"the rows of {_files(self.removed_file_count)} no longer there removed")
+            parts.append(f"the rows of {counted(self.removed_file_count, 'file')} no longer there removed")
         return "; ".join(parts) + "."
 
     def counts(self) -> dict[str, object]:
@@ -116,16 +117,13 @@ class LandingReport:
 
     def sentences(self) -> list[str]:
         """What happened, for the task's log, the total first."""
-        total = (
-            f"{self.record_count} records from {_files(self.file_count)}: {self.record_count - self.rejected_count}"
-            f" landed, {self.rejected_count} rejected{_reasons(self.rejected)}."
-        )
+        landed = self.record_count - self.rejected_count
+        taken = _taken(self.record_count, self.file_count)
+        total = f"{taken}: {landed} landed, {self.rejected_count} rejected{_reasons(self.rejected)}."
         said = [total if self.hours else "No new, changed or vanished files."]
         files, records, rejected = self.before
         if files:
-            said[0] += (
-                f" Landed before by this run: {records} records from {_files(files)}, {rejected} of them rejected."
-            )
+            said[0] += f" Landed before by this run: {_taken(records, files)}, {rejected} of them rejected."
         if self.groups:
             said[0] += f" The rest is left to {len(self.groups)} tasks, each with a group of files."
         said += [hour.sentence() for hour in self.hours]
@@ -165,8 +163,8 @@ class LandingReport:
         return self.sentences()[0]
 
 
-def _files(count: int) -> str:
-    return f"{count} file{'' if count == 1 else 's'}"
+def _taken(records: int, files: int) -> str:
+    return f"{counted(records, 'record')} from {counted(files, 'file')}"
 
 
 def _reasons(rejected: Counter[str]) -> str:

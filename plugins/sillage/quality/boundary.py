@@ -12,6 +12,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from .. import settings, warehouse
+from ..counted import counted
 from ..privacy import hide_addresses
 from ..runs import journal, turn
 from ..window import Window
@@ -55,7 +56,7 @@ class QualityReport:
     @property
     def where(self) -> str:
         """The window in words, late hours included."""
-        return f"window {self.window}" + (f" and {self.late_hours} late hour(s)" if self.late_hours else "")
+        return f"window {self.window}" + (f" and {counted(self.late_hours, 'late hour')}" if self.late_hours else "")
 
     def __str__(self) -> str:
         return (
@@ -116,7 +117,7 @@ def describe(report: QualityReport, item: Finding, *, examples: bool = True) -> 
 
 def _alarm(report: QualityReport) -> str:
     count = len(report.failures)
-    rules = f"{count} critical rule{'s' if count > 1 else ''}"
+    rules = counted(count, "critical rule")
     lines = [f"Nothing of {report.where} was published: {rules} failed at the boundary {report.boundary}."]
     lines += [f"{number}. {describe(report, item)}" for number, item in enumerate(report.failures, 1)]
     lines.append(

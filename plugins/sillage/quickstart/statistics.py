@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from .. import warehouse
+from ..counted import counted
 from ..window import label
 from .terminal import shown
 from .terminal import table as columns
@@ -49,7 +50,7 @@ def table(url: str) -> str:
     if deliveries > len(rows):
         lines.append(f"... and {deliveries - len(rows):,} more: select * from marts.delivery_statistics")
     until = f", the newest until {label(newest)}" if isinstance(newest, datetime) else ""
-    return "\n".join([*lines, "", f"{hours} hours published{until}; {records or 0:,} records read."])
+    return "\n".join([*lines, "", f"{counted(hours, 'hour')} published{until}; {records or 0:,} records read."])
 
 
 def published(url: str) -> str:
@@ -63,7 +64,7 @@ def published(url: str) -> str:
         hours, newest, at = cursor.fetchone() or (0, None, None)
     if not isinstance(newest, datetime):
         return "No hour is published yet."
-    return f"{hours} hours published, the newest until {label(newest)}, last written at {at:%Y-%m-%d %H:%M:%S} UTC."
+    return f"{counted(hours, 'hour')} published, the newest until {label(newest)}, last written at {at:%Y-%m-%d %H:%M:%S} UTC."
 
 
 def _cell(head: str, value: object) -> str:

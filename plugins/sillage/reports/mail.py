@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from .. import settings
+from ..counted import counted
 from ..privacy import hide_addresses
 from .trouble import ReportError, unknown
 
@@ -60,7 +61,7 @@ def mail(
     attached = _attached(made)
     subject, text = report.covering(made, found, len(attached), speech)
     _send(connection_id, receivers, shown(subject), shown(text), attached)
-    return f"Sent {len(made)} of {found} report(s), {len(attached)} attached, to {len(receivers)} address(es)."
+    return f"Sent {len(made)} of {counted(found, 'report')}, {len(attached)} attached, to {counted(len(receivers), 'address')}."
 
 
 def _receivers(written: str) -> list[str]:

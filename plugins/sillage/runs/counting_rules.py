@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from .. import warehouse
+from ..counted import counted
 
 # Raised with every change of what a record means or of how events are counted (landing, staging, intermediate): a run
 # notes it in ops.run. What each version changed stands in docs/operations.md, "When the rules of counting change".
@@ -48,7 +49,7 @@ class Outdated:
         again = " Begin the window after hours whose files are gone from the landing zone." if self.first_hour else ""
         return (
             f"Figures published before {self.until:%Y-%m-%d %H:%M} UTC were counted by rules {self.rules}, and rules"
-            f" {VERSION} are in force: run `{self.command}` once (takes about {minutes} minute(s)).{again}"
+            f" {VERSION} are in force: run `{self.command}` once (takes about {counted(minutes, 'minute')}).{again}"
             ' docs/operations.md, "When the rules of counting change", says what changed.'
         )
 

@@ -18,12 +18,11 @@ import yaml
 
 from .. import settings
 from . import retelling
+from .typography import FULL, NARROW, bound
 
 LANGUAGES = ("en", "fr")
 WORDS = Path(__file__).with_name("words")
 DEFINITIONS = settings.resource("dbt_project") / "models" / "marts" / "_marts__docs.md"
-# French groups digits with a narrow no-break space and puts one before the percent sign.
-NARROW = "\u202f"
 _KEY = re.compile(r"^[a-z]+\.\w+$")
 
 
@@ -34,7 +33,7 @@ def words(language: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in files:
         found |= yaml.safe_load((WORDS / name).read_text(encoding="utf-8"))
-    return found
+    return {english: bound(text) for english, text in found.items()} if language == "fr" else found
 
 
 @cache
@@ -159,6 +158,8 @@ class Speech:
             "retell": self.retell,
             "counted": self.counted,
             "lang": self.language,
+            # After a name, before what it is.
+            "colon": f"{FULL}:" if self.language == "fr" else ":",
             "number": self.number,
             "percent": self.percent,
             "in_points": self.in_points,

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import yaml
 
+from .typography import bound
+
 WORDS = Path(__file__).with_name("words")
 FILES = ("told", "rules")
 _PLACE = re.compile(r"{([a-z]+\d*)}")
@@ -65,7 +67,8 @@ def forms(language: str) -> list[Form]:
         file = WORDS / f"{language}_{name}.yml"
         if file.is_file():
             told |= yaml.safe_load(file.read_text(encoding="utf-8"))
-    return forms_of(told)
+    # French alone has words so far.
+    return forms_of({english: bound(text) for english, text in told.items()})
 
 
 @lru_cache(maxsize=4096)

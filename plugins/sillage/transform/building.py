@@ -13,6 +13,7 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor
 
 from .. import warehouse
+from ..counted import counted
 from ..privacy import hide_addresses
 from ..runs import journal
 from . import version
@@ -133,4 +134,4 @@ def _failure(result: Any) -> Exception:
     said = " ".join(parts) or hide_addresses(str(result.exception))
     if warehouse.is_passing(said):
         return warehouse.WarehouseError(f"The warehouse went away or refused while dbt was building: {said}")
-    return ModelError(f"{len(failed) or 'The'} part(s) of the dbt build failed: {said}")
+    return ModelError(f"{counted(len(failed), 'part') if failed else 'Some part'} of the dbt build failed: {said}")

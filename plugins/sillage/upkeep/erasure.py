@@ -19,6 +19,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from .. import privacy
+from ..counted import counted
 from ..runs import turn
 from . import erased_records, erasure_list
 
@@ -48,9 +49,9 @@ class Erased:
 
     def __str__(self) -> str:
         return (
-            f"Erased {len(self.recipients)} recipient(s): the address is gone from {self.raw_records} raw record(s),"
-            f" {self.rejected_records} rejected record(s) and {self.catalog_entries} catalog entries, personal data from"
-            f" {self.events} event(s). All counts are as before."
+            f"Erased {counted(len(self.recipients), 'recipient')}: the address is gone from {counted(self.raw_records, 'raw record')},"
+            f" {counted(self.rejected_records, 'rejected record')} and {self.catalog_entries} of the catalog, personal data from"
+            f" {counted(self.events, 'event')}. All counts are as before."
         )
 
 

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 import yaml
@@ -15,6 +15,7 @@ import sillage
 from sillage.quality import boundary
 from sillage.tabs import retelling
 from sillage.tabs.language import Speech
+from sillage.tabs.typography import bound
 
 PACKAGE = Path(sillage.__file__).parent
 # What a run, its readers and its checks may write into the warehouse.
@@ -26,8 +27,8 @@ ELSEWHERE = {"data_docs.py", "roles.py", "database.py", "user_agents.py", "count
 NO_SENTENCE = re.compile(
     r"What next: |docs/|-c timezone|^sillage [a-z ]+$|runtime error|%[YHm]|savepoint|release |rollback |union all|\(format binary|"
     r"for update|^ for share$|connection to server|to_timestamp|coalesce\(|window_start, |source, |the last try has no pause|extra of \{|"
-    r"Unterminated string|Successfully validated|Nothing is older|partition\(s\) dropped|day\(s\) packed|No day's records|"
-    r"given back|not this run's|every delivery|^delivery 7$|more files have a problem|^savepoint|Dropped 7|with no data|doctype"
+    r"Unterminated string|Successfully validated|Nothing is older|Dropped 7|Packed 7|No day's records|"
+    r"given back|not this run's|every delivery|^delivery 7$|more files have a problem|^savepoint|with no data|doctype"
 )
 # Made of parts that may be missing: each of their forms is a sentence of its own in fr_told.yml.
 COMPOSED = {
@@ -35,7 +36,7 @@ COMPOSED = {
     " wrong, which the next run notices by itself; or run the hour alone, with window_start=7 and window_end=7 (make run START=7"
     " END=7). The reason: 7",
     "Its late files: 77. ", "7 (7)7: check SILLAGE_LANDING, 7 and 7; then clear the task.", "7 (7: 7)7: 7, then clear the task.",
-    "7 records from 7: 7 landed, 7 rejected7.", "7 77: 7 records from 7", "7 landed and 7 rejected7", "7 critical rule7",
+    "7: 7 landed, 7 rejected7.", "7 landed and 7 rejected7",
     "7: 77 Why it matters: 7 What to do: 7", "it is no YAML7",
 }  # fmt: skip
 SQL = re.compile(
@@ -144,7 +145,7 @@ HOUR = "window [2026-01-01T00, 2026-01-01T01)"
         (
             "Landed [2026-01-01T00, 2026-01-01T01): 10 records from 1 file: 9 landed, 1 rejected (1 not_json). Not read: no source"
             " is named as the landing zone's folder tmp.",
-            "[2026-01-01T00, 2026-01-01T01) lue : 10 enregistrement(s) de 1 fichier : lus 9, rejetés 1 (1 not_json). Non lu : aucune"
+            "[2026-01-01T00, 2026-01-01T01) lue : 10 enregistrements de 1 fichier : lus 9, rejetés 1 (1 not_json). Non lu : aucune"
             " source ne porte le nom du dossier tmp de la zone d'arrivée.",
         ),
         (
@@ -156,6 +157,15 @@ HOUR = "window [2026-01-01T00, 2026-01-01T01)"
             " ligne pour l'exécution). Pourquoi c'est important : un événement sans type ne compte nulle part. Que faire : corrigez"
             " les règles de verdict, puis relancez l'exécution (Clear).",
         ),
+        (
+            "Published 1 hour: 1 record read = 1 event + 0 duplicates + 0 without event + 0 rejected.",
+            "Publication de 1 heure : lecture de 1 enregistrement = 1 événement + 0 doublons + 0 sans événement + 0 rejetés.",
+        ),
+        # An older version's way with the plural.
+        (
+            "Published 2 hour(s): 9 records read = 8 events + 1 duplicates + 0 without event + 0 rejected.",
+            "Publication de 2 heure(s) : lecture de 9 enregistrements = 8 événements + 1 doublons + 0 sans événement + 0 rejetés.",
+        ),
         # Of another version, of Postgres, or a file's name: as it stands.
         ("Frobbed 3 hours.", "Frobbed 3 hours."),
         ("Model a failed: relation x is gone", "Échec du modèle a : relation x is gone"),
@@ -163,13 +173,13 @@ HOUR = "window [2026-01-01T00, 2026-01-01T01)"
     ],
 )  # fmt: skip
 def test_a_sentence_of_the_journal_is_said_in_french(english: str, french: str) -> None:
-    assert Speech("fr").retell(english) == french
+    assert Speech("fr").retell(english) == bound(french)
     assert Speech("en").retell(english) == english
 
 
 def test_a_long_hostile_text_takes_no_longer_than_its_length() -> None:
     text = "The file " + "of the landing zone cannot be read (" * 20_000
-    start = perf_counter()
+    start = process_time()
     assert retelling.retold(text, "fr") == text
     assert retelling.retold("Model a. " * 2_000, "fr")
-    assert perf_counter() - start < 2
+    assert process_time() - start < 2

@@ -24,7 +24,7 @@ import pytest
 from fastapi import Request
 
 from sillage.reading import rejection
-from sillage.tabs import csv_export, figures, guard, language, message, rendering, state, zones
+from sillage.tabs import csv_export, figures, guard, language, message, rendering, retelling, state, zones
 from sillage.tabs.queries import activity
 from sillage.tabs.queries.reader import Reader
 from support.hostile import MESSAGES
@@ -101,6 +101,14 @@ def test_a_translation_keeps_the_places_of_its_values() -> None:
             if english.startswith("definition."):
                 continue
             assert set(re.findall(r"{(\w+)}", original)) == set(re.findall(r"{(\w+)}", text)), english
+
+
+def test_no_line_of_french_begins_with_a_sign() -> None:
+    texts = [*language.words("fr").values(), *(form.translation for form in retelling.forms("fr"))]
+    assert not [text for text in texts if re.search(r" [:;!?»]|« ", text)]
+    assert language.words("fr")["Subject:"] == "Objet\u00a0:"
+    assert language.words("fr")["Why is there no data?"].endswith("\u202f?")
+    assert (language.Speech("en").names()["colon"], language.Speech("fr").names()["colon"]) == (":", "\u00a0:")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@
       borderWidth: series.edge ? 0 : spec.type === "line" ? 2 : 0, pointRadius: series.points ? 3 : 0, pointHitRadius: 12,
       // What was measured at its time alone is not drawn as if it had been between.
       cubicInterpolationMode: series.straight ? "default" : "monotone", tension: 0,
-      borderDash: series.dashed ? [5, 4] : [], fill: series.band ? "-1" : Boolean(series.fill), maxBarThickness: 26, borderRadius: 2,
+      // A point at the edge of the plot is drawn whole.
+      clip: series.points ? 8 : undefined, borderDash: series.dashed ? [5, 4] : [], fill: series.band ? "-1" : Boolean(series.fill), maxBarThickness: 26, borderRadius: 2,
       stack: series.stack
     };
   }
@@ -47,7 +48,7 @@
       },
       plugins: {
         legend: { display: spec.series.length > 1, position: "bottom", labels: { filter: function (item) { var one = spec.series[item.datasetIndex]; return !one.edge || one.band; }, color: muted, boxWidth: 12, boxHeight: 12 } },
-        tooltip: { callbacks: { title: function (items) { return items.length ? spec.labels[items[0].dataIndex] : ""; }, label: function (item) { return item.dataset.label + ": " + said(item.parsed.y); } } }
+        tooltip: { callbacks: { title: function (items) { return items.length ? spec.labels[items[0].dataIndex] : ""; }, label: function (item) { return item.dataset.label + (document.documentElement.lang === "fr" ? "\u00a0: " : ": ") + said(item.parsed.y); } } }
       }
     };
   }
