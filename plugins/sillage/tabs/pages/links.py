@@ -21,6 +21,9 @@ router = APIRouter()
 TOP = ("5", "10", "20", "50")
 # Since the sending: what the page offers, and the table and the chart both show.
 PERIODS = ("1h", "6h", "24h", "3d", "7d", "30d", "all")
+# How the message is shown: as wide as there is room, or as on a phone; with the share of clicks on its links, or without.
+WIDTHS = ("full", "phone")
+BADGES = ("shown", "hidden")
 # More colours than this cannot be told apart in one stack.
 STACKED = 6
 
@@ -96,7 +99,9 @@ def positions(request: Request) -> Response:
         is_people=shown.measure == "people", chosen=shown.deliveries, measure=shown.measure, part=shown.part,
         parts_there=shown.parts, rows=shown.common, apart=shown.apart, total=shown.total,
         asked_count=shown.asked_count, most_added=MOST_ADDED,
-        found=shown.frame()[1] if shown.source else set(), has_message=bool(shown.source), heat_of=shown.heat_of, mark=shown.mark,
+        found=shown.frame()[1] if shown.source else set(),
+        badges=_badges(request), width=state.choice(request, "width", WIDTHS, "full"),
+        has_message=bool(shown.source), heat_of=shown.heat_of, mark=shown.mark,
         marked=next((place.position for place in shown.places if place.is_marked), None),
     )  # fmt: skip
 
@@ -105,7 +110,7 @@ def positions(request: Request) -> Response:
 def framed(request: Request) -> Response:
     """The message itself, for the sandboxed frame of the page above."""
     shown = _shown(request)
-    text = shown.frame()[0] if shown.source else ""
+    text = shown.frame(has_badges=_badges(request) == "shown")[0] if shown.source else ""
     headers = {
         "Content-Security-Policy": message.POLICY,
         "X-Content-Type-Options": "nosniff",
@@ -165,15 +170,19 @@ class _Shown:
         """0..5 against the most clicked link."""
         return message.heat_of(row.click_count, max((row.click_count for row in self.rows), default=0))
 
-    def frame(self) -> tuple[str, set[int]]:
-        """The document for the frame and the positions found in it."""
+    def frame(self, *, has_badges: bool = True) -> tuple[str, set[int]]:
+        """The document for the frame, with its badges or as it was sent, and the positions found in it."""
         make = message.html_frame if self.part == "html" else message.text_frame
-        return make(self.source or "", self.places, self.deliveries[0].label or "")
+        return make(self.source or "", self.places if has_badges else [], self.deliveries[0].label or "")
 
     def _badge(self, row: Any) -> str:
         if row.link_type != "click":
             return f"{row.position} · {self.speech.say('link.' + row.link_type)}"
         return f"{row.position} · {self.speech.percent(row.click_count / self.total if self.total else None)}"
+
+
+def _badges(request: Request) -> str:
+    return state.choice(request, "badges", BADGES, "shown")
 
 
 def _shown(request: Request) -> _Shown:

@@ -1,0 +1,61 @@
+"""What a page says beside its figures: what they are a share of, why they are unknown; and the message as who looks at it wants it."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from fastapi.testclient import TestClient
+
+from support.tabs_client import get
+from support.tabs_house import House
+
+pytestmark = pytest.mark.slow
+
+DELIVERY = "d-newsletter-janvier"
+
+
+def test_the_message_is_shown_without_badges_and_as_wide_as_a_phone(client: TestClient) -> None:
+    marked = get(client, "/delivery/message", id=DELIVERY)
+    plain = get(client, "/delivery/message", id=DELIVERY, badges="hidden")
+    assert "sillage-badge heat" in marked
+    assert "sillage-badge heat" not in plain
+    without = re.sub(r'<b id="place-\d+".*?</b>', "", marked)
+    assert re.sub(r' class="glow\d"', "", without) == plain
+    page = get(client, "/delivery/positions", id=DELIVERY, badges="hidden", width="phone")
+    assert '<iframe class="phone"' in page
+    assert "badges=hidden" in unescape(re.search(r'<iframe[^>]* src="([^"]*)"', page)[1])  # type: ignore[index]
+    # The table says the same, with badges or without.
+    assert re.findall("<tr.*?</tr>", page, re.DOTALL) == re.findall(
+        "<tr.*?</tr>", get(client, "/delivery/positions", id=DELIVERY), re.DOTALL
+    )
+
+
+def test_bounces_say_how_many_messages_they_are_a_share_of(client: TestClient, house: House) -> None:
+    (whole,) = house.rows("select targeted_count from marts.delivery_statistics where delivery_id = %s", DELIVERY)
+    (part,) = house.rows(
+        "select recipient_domain, targeted_count from marts.delivery_domains where delivery_id = %s"
+        " and hard_bounce_count > 0 order by targeted_count desc limit 1",
+        DELIVERY,
+    )
+    assert f"Share of the {whole.targeted_count:,} targeted" in get(client, "/delivery", id=DELIVERY)
+    text = get(client, "/delivery", id=DELIVERY, domain=part.recipient_domain)
+    assert f"Share of the {part.targeted_count:,} targeted" in text
+    assert part.targeted_count < whole.targeted_count
+
+
+def test_events_without_delivery_are_neither_tracked_nor_not(client: TestClient) -> None:
+    assert '<span class="badge good">tracking on</span>' in get(client, "/delivery", id=DELIVERY)
+    text = get(client, "/delivery", id="unassigned:ses")
+    assert "tracking on</span>" not in text
+    assert "tracking off</span>" not in text
+
+
+def test_an_unknown_device_is_explained_where_there_is_one(client: TestClient, house: House) -> None:
+    told = "Unknown: most often a mail proxy"
+    for row in house.rows(
+        "select delivery_id, bool_or(device_type = 'unknown') as is_unknown from marts.delivery_breakdown"
+        " where event_type = 'open' and human_event_count > 0 and delivery_id like 'd-%%' group by 1 order by 1"
+    ):
+        assert (told in get(client, "/delivery", id=row.delivery_id)) == row.is_unknown, row.delivery_id
