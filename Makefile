@@ -84,8 +84,8 @@ audit: .venv/audit/.made ## known weaknesses of the pinned packages (asks the pa
 sbom: .venv/audit/.made ## the list of parts of what is installed, as CycloneDX: sbom.cdx.json
 	.venv/audit/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml --output-file sbom.cdx.json constraints.txt
 
-screenshots: .venv/.dev dbt_project/target/manifest.json ## pictures of the tabs for the docs (needs Chromium)
-	SILLAGE_SCREENSHOTS=docs/images $(VENV)/python -m pytest tests/browser/test_screenshots.py
+screenshots: .venv/.dev dbt_project/target/manifest.json ## pictures of the tabs for the docs, and of every page in every look in screenshots/ (needs Chromium)
+	SILLAGE_SCREENSHOTS=docs/images SILLAGE_LOOKS=screenshots $(VENV)/python -m pytest tests/browser/test_screenshots.py
 
 docs: .venv/.dev .venv-docs/.done ## a site of the pages and of dbt's description of every table, in docs-site/
 	$(VENV)/python tools/build_docs.py docs-site

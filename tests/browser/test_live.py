@@ -8,32 +8,19 @@ from typing import Any
 
 import pytest
 
-from sillage import warehouse
-from sillage.runs import journal
-from sillage.window import Window
 from support.tabs_pages import open_tab
+from support.tabs_runs import a_run
 
 pytestmark = pytest.mark.slow
 
-DELIVERY, RUN = "d-soldes-hiver", "manual__live"
+DELIVERY = "d-soldes-hiver"
 
 
 @pytest.fixture
 def run(airflow: Any) -> Iterator[Any]:
     """A function that puts a run of the warehouse that recomputes DELIVERY into a state; it is gone afterwards."""
-
-    def put(state: str, stage: str = "land") -> None:
-        with warehouse.connect(airflow.house.owner_url) as connection, warehouse.transaction(connection) as cursor:
-            if state == "running":
-                journal.begin_run(cursor, RUN, Window.parse("2026-01-01T00", "2026-01-01T01"), DELIVERY)
-                journal.write(cursor, RUN, stage, "started", f"Started {stage}.")
-            else:
-                journal.end_run(cursor, RUN, state, "Ended.")
-
-    yield put
-    with warehouse.connect(airflow.house.owner_url) as connection, warehouse.transaction(connection) as cursor:
-        cursor.execute("delete from ops.journal where run_id = %s", (RUN,))
-        cursor.execute("delete from ops.run where run_id = %s", (RUN,))
+    with a_run(airflow.house.owner_url, DELIVERY) as put:
+        yield put
 
 
 def test_a_recompute_is_followed_to_its_end_without_a_reload_by_hand(login: Any, airflow: Any, run: Any) -> None:
