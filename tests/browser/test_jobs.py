@@ -155,6 +155,8 @@ def test_an_analyst_takes_the_clicks_on_one_link_of_the_first_day_along(
     hands = Mouse(page)
     frame = begin(page, airflow, f"/delivery?id={DELIVERY}")
     hands.press(frame.get_by_role("link", name="URLs and click streams"))
+    # The page before has periods as well, and stays until this one has come.
+    frame.get_by_role("group", name="Group by").wait_for()
     hands.press(frame.get_by_role("group", name="Period").get_by_role("link", name="24 h", exact=True))
     frame.get_by_text("since sending, 24 h. Table and chart both.").wait_for()
     line = frame.locator("tbody tr").filter(has=frame.get_by_role("link", name=link.label, exact=True)).first
