@@ -8,6 +8,8 @@
   // What had the focus and which menus were open, to be the same in the next state of the same page.
   var focused = null, opened = [];
   var retry = null;
+  // Whether a button of the mouse is down, or a finger on the glass, and the answer that came meanwhile.
+  var isPressed = false, held = null;
 
   function address() { return window.location.pathname + window.location.search; }
   // A page is a path, of one delivery or recipient; the rest of its address is a state of it.
@@ -86,7 +88,21 @@
   function signedOut(path) { document.dispatchEvent(new CustomEvent("sillage:signedout", { detail: path })); }
   function isOurs(xhr) { return /id="page"/.test(xhr.responseText || ""); }
 
+  // A press takes a tenth of a second: the page exchanged meanwhile would take away what is pressed, and no click would come of it.
+  function release() {
+    if (!isPressed) { return; }
+    isPressed = false;
+    // After the click, which may ask for more: then the answer before it is of no use.
+    window.setTimeout(function () { if (held) { var xhr = held; held = null; xhr.onload(); } });
+  }
+  document.addEventListener("pointerdown", function () { isPressed = true; });
+  ["pointerup", "pointercancel", "dragend"].forEach(function (name) { document.addEventListener(name, release); });
+  window.addEventListener("blur", release);
+  document.addEventListener("htmx:beforeOnLoad", function (event) {
+    if (isPressed) { held = event.detail.xhr; event.preventDefault(); }
+  });
   document.addEventListener("htmx:beforeRequest", function () {
+    held = null;
     document.getElementById("trouble").hidden = true;
     busy(true);
   });
