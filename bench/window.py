@@ -25,7 +25,7 @@ from sillage import transform, warehouse
 from sillage.runs.journal import STAGES
 from sillage.window import Window
 
-LIMIT = 3.0
+LIMIT = 2.5
 EMPTY_HOUR = Window.parse("2026-01-01T00", "2026-01-01T01")
 
 MINIMUM = """

@@ -20,7 +20,7 @@ from support.canonical import EIGHT, event
 from support.followed import NUMBER, assert_adds_up, followed, said
 from support.hours import run_hours, write_file
 from support.proofs import part
-from support.tabs_client import charts, client_of, figure, get
+from support.tabs_client import charts, client_of, figure, first_group, get
 from support.tabs_house import QUIET, House
 
 pytestmark = pytest.mark.slow
@@ -84,7 +84,7 @@ def test_every_number_of_every_delivery_leads_to_rows_that_add_up_to_it(
             }
             inner |= set(re.findall(r'href="([^"]*/delivery/urls\?[^"]*of=(?:label|category)[^"]*)"', text))
     # A label or a category leads to its links, whose numbers lead on.
-    assert {re.search(r"of=(\w+)", address)[1] for address in inner} == {"label", "category"}  # type: ignore[index]
+    assert {first_group(r"of=(\w+)", address) for address in inner} == {"label", "category"}
     for address in inner:
         assert_adds_up(client, client.get(unescape(address)).text)
     assert followed_to == {"/delivery/logs", "/delivery/recipients", "/delivery/urls"}
@@ -160,7 +160,7 @@ def test_why_there_is_no_data_leads_to_as_many_rows_as_it_names(client: TestClie
     found = 0
     for row in re.findall(r'<tr data-finding="(?:some_machines|only_machines|rejected)">(.*?)</tr>', text, re.DOTALL):
         (address,) = re.findall(r'href="([^"]+)"', row)
-        number = int(re.search(r"[\d,]+", re.sub("<[^>]+>", "", row))[0].replace(",", ""))  # type: ignore[index]
+        number = int(first_group(r"([\d,]+)", re.sub("<[^>]+>", "", row)).replace(",", ""))
         assert said(client.get(unescape(address)).text, "records" if "rejected" in address else "events") == number
         found += 1
     assert found

@@ -27,7 +27,7 @@ from support.canonical import EIGHT, event
 from support.followed import assert_adds_up, followed, said
 from support.hours import run_hours, write_file
 from support.proofs import part
-from support.tabs_client import charts, client_of, figure, further, get
+from support.tabs_client import charts, client_of, figure, first_group, further, get
 from support.tabs_house import House
 
 pytestmark = pytest.mark.slow
@@ -265,7 +265,7 @@ def test_a_rate_in_the_trend_is_that_of_the_delivery_that_it_leads_to(client: Te
         assert len(rows) > 4
         for address, rate in rows:
             assert figure(client.get(unescape(address)).text, name) == rate, address
-    assert len(rows) <= int(re.search(r'role="status">(\d+) deliver', text)[1])  # type: ignore[index]
+    assert len(rows) <= int(first_group(r'role="status">(\d+) deliver', text))
 
 
 @pytest.mark.parametrize("events", ["", "all"])
@@ -315,7 +315,7 @@ def test_a_delivery_on_a_recipients_page_has_her_among_those_who_did_what_it_say
         lines = re.findall(r'<tr><td class="named">.*?</tr>', table, re.DOTALL)
         assert len(lines) == row.deliveries > 1
         for line in lines:
-            (delivery_id,) = parse_qs(urlsplit(unescape(re.search(r'href="([^"]+)"', line)[1])).query)["id"]  # type: ignore[index]
+            (delivery_id,) = parse_qs(urlsplit(unescape(first_group(r'href="([^"]+)"', line))).query)["id"]
             for badge in ("delivered", "opened", "clicked", "opted out"):
                 did, says = badge.replace(" ", "_"), f'">{badge}</span>' in line
                 query = {"id": delivery_id, "did": did, "q": row.recipient_id, "events": "all"}
@@ -348,7 +348,7 @@ def test_every_hour_of_the_workflow_adds_up_and_leads_to_its_rejected_records(cl
         )
         assert sentence, address
         records, *parts = (int(number.replace(",", "")) for number in sentence.groups())
-        assert records == sum(parts) == int(re.search(r"([\d,]+) records", title)[1].replace(",", ""))  # type: ignore[index]
+        assert records == sum(parts) == int(first_group(r"([\d,]+) records", title).replace(",", ""))
         in_all += records
         leads = re.search(r'href="([^"]*/workflow/rejected\?hour=[^"]+)"', page)
         assert bool(leads) == (parts[-1] > 0)
@@ -367,7 +367,7 @@ def test_a_run_of_the_workflow_leads_to_its_own_entries_of_the_journal(client: T
     assert leads
     for address in leads:
         page = client.get(address).text
-        run_id = unescape(re.search(r'name="run" value="([^"]*)"', page)[1])  # type: ignore[index]
+        run_id = unescape(first_group(r'name="run" value="([^"]*)"', page))
         entries = rows_of(page)
         while following := further(page):
             page = client.get(following).text

@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 from fastapi.testclient import TestClient
 
-from support.tabs_client import get
+from support.tabs_client import first_group, get
 from support.tabs_house import House
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ def test_the_message_is_shown_without_badges_and_as_wide_as_a_phone(client: Test
     assert re.sub(r' class="glow\d"', "", without) == plain
     page = get(client, "/delivery/positions", id=DELIVERY, badges="hidden", width="phone")
     assert '<iframe class="phone"' in page
-    assert "badges=hidden" in unescape(re.search(r'<iframe[^>]* src="([^"]*)"', page)[1])  # type: ignore[index]
+    assert "badges=hidden" in unescape(first_group(r'<iframe[^>]* src="([^"]*)"', page))
     # The table says the same, with badges or without.
     assert re.findall("<tr.*?</tr>", page, re.DOTALL) == re.findall(
         "<tr.*?</tr>", get(client, "/delivery/positions", id=DELIVERY), re.DOTALL

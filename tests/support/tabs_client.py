@@ -52,3 +52,10 @@ def further(text: str) -> str | None:
     """The address of the page after the one that `text` is, None on the last; the link to print a page has the same place."""
     found = re.search(r'class="pager">.*?href="([^"]*[?&](?:amp;)?after=[^"]*)"', text, re.DOTALL)
     return unescape(found[1]) if found else None
+
+
+def first_group(pattern: str, text: str) -> str:
+    """What the first group of `pattern` matches in `text`, in which it must be found."""
+    found = re.search(pattern, text)
+    assert found, f"{pattern} is not in {text[:500]}"
+    return found[1]

@@ -47,7 +47,8 @@
         y: Object.assign({}, axis, { beginAtZero: true, ticks: { color: muted, precision: spec.unit ? undefined : 0, callback: function (value) { return said(value); } } })
       },
       plugins: {
-        legend: { display: spec.series.length > 1, position: "bottom", labels: { filter: function (item) { item.lineDash = []; var one = spec.series[item.datasetIndex]; return !one.edge || one.band; }, color: muted, boxWidth: 12, boxHeight: 12 } },
+        legend: { display: spec.series.length > 1, position: "bottom", // A mark of the legend is too small to be dashed.
+          labels: { filter: function (item) { item.lineDash = []; var one = spec.series[item.datasetIndex]; return !one.edge || one.band; }, color: muted, boxWidth: 12, boxHeight: 12 } },
         tooltip: { callbacks: { title: function (items) { return items.length ? spec.labels[items[0].dataIndex] : ""; }, label: function (item) { return item.dataset.label + (document.documentElement.lang === "fr" ? "\u00a0: " : ": ") + said(item.parsed.y); } } }
       }
     };
