@@ -272,7 +272,7 @@ def test_the_workflow_mails_one_delivery_that_a_person_asks_for(mails: list[tupl
     ((receivers, mail),) = mails
     assert receivers == ["ada@example.org"]
     # A label is one line of the subject, whatever it holds.
-    assert mail["subject"] == "Rapport : Spring for (address)"
+    assert mail["subject"] == "Rapport\u00a0: Spring for (address)"
     assert ADDRESS in attachments(mail)["report-spring.html"]
 
 

@@ -48,7 +48,7 @@ def _are_most(gone: Sequence[str], known: int) -> bool:
 def _lost(zone: Zone, source: str, where: str, gone: Sequence[str], known: int) -> VanishedError:
     named = ", ".join(shown(path) for path in gone[:_FILES_NAMED]) + (", ..." if len(gone) > _FILES_NAMED else "")
     return VanishedError(
-        f"The landing zone {shown(zone.location)} shows {known - len(gone)} of {counted(known, 'file')} of {source} that were landed"
+        f"The landing zone {shown(zone.location)} shows {known - len(gone)} of the {counted(known, 'file')} of {source} that were landed"
         f" and published of {where}; missing: {named}. Nothing was changed. Is the disk mounted, and is SILLAGE_LANDING"
         " right? Put the files back, then clear the run. If they are gone on purpose, trigger the DAG tracking with this window"
         " and allow_vanished (`make run ... ALLOW_VANISHED=1`): it takes their events out of the figures."
