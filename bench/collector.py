@@ -43,8 +43,9 @@ DESTINATION = (
 )
 BATCH = 500
 MEMORY_MB = 80
-# What a constant answer costs on the machine of the goals, which is the README's, with nothing beside it.
-LEAST_MICROSECONDS = 20.0
+# What a constant answer costs on the machine of the goals, which is the README's: a click took 57 us there, and 4.2 times a constant
+# answer on a machine three times as slow, idle or busy.
+LEAST_MICROSECONDS = 13.6
 LOGIN = "postmark:a-long-secret"
 
 
