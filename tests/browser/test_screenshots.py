@@ -32,9 +32,13 @@ PICTURES = {
     "links": f"/delivery/links?id={DELIVERY}",
     "logs": "/delivery/logs?id=d-soldes-hiver&events=all",
     "why": "/delivery/why?id=d-order-confirmation",
+    "throughput": f"/delivery/throughput?id={DELIVERY}",
+    "recipients": "/recipients?who=very_active&clicks=3",
     "recipient": "/recipient?id={recipient}",
     "workflow": "/workflow?hour=2026-01-02T15:00:00%2B00:00",
     "quality": "/workflow/quality",
+    "rejected": "/workflow/rejected?days=366",
+    "journal": "/workflow/journal",
 }
 MOST_BYTES = 150_000
 

@@ -19,6 +19,7 @@ from sillage.tabs.queries.reader import Reader
 from sillage.warehouse import roles
 from sillage.window import HOUR, Window
 from support.canonical import EIGHT
+from support.dbt_shortcuts import dbt_shortcuts
 from support.formula_cases import CASES, CATALOG
 from support.hours import run_hours, write_file
 from support.parsed_once import parsing_once
@@ -37,8 +38,8 @@ def reader_passwords() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _parsing_once() -> Iterator[None]:
-    with parsing_once():
+def _quick_dbt() -> Iterator[None]:
+    with parsing_once(), dbt_shortcuts():
         yield
 
 

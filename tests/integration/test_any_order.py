@@ -20,6 +20,7 @@ from sillage.upkeep import erasure
 from sillage.window import HOUR, Window
 from support.hours import rows, run_hours, write_file
 from support.naive_count import assert_marts_are_the_oracles
+from support.proofs import ARE_WHOLE
 
 # More of them, and others each time: SILLAGE_PROPERTY_EXAMPLES=100 make test TESTS=tests/integration/test_any_order.py
 EXAMPLES = int(os.environ.get("SILLAGE_PROPERTY_EXAMPLES", "0"))
@@ -255,7 +256,7 @@ def empty(url: str) -> None:
 
 # An example takes seconds, so a failing one is shown as it was found: add Phase.shrink to make it smaller (minutes).
 @settings(
-    max_examples=EXAMPLES or 5,
+    max_examples=EXAMPLES or (5 if ARE_WHOLE else 2),
     deadline=None,
     derandomize=not EXAMPLES,
     phases=[Phase.explicit, Phase.generate],

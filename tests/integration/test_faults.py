@@ -342,7 +342,7 @@ def at_home(house: House, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], No
 # A case takes 8 s or more on 2 cores: every fourth or third point by default, all of them with SILLAGE_TEST_PROOFS=all.
 
 
-@pytest.mark.parametrize("point", part(POINTS, 4), ids=str)
+@pytest.mark.parametrize("point", part(POINTS, 6), ids=str)
 def test_a_run_that_is_killed_and_cleared_ends_as_if_nothing_had_happened(
     house: House, at_home: Callable[[str], None], point: Point
 ) -> None:
@@ -366,7 +366,7 @@ STOPS = [
 ]
 
 
-@pytest.mark.parametrize("point", [BY_NAME[name] for name in part(STOPS, 3)], ids=str)
+@pytest.mark.parametrize("point", [BY_NAME[name] for name in part(STOPS, 6)], ids=str)
 def test_a_stage_that_is_tried_again_after_the_server_stopped_ends_as_if_nothing_had_happened(
     house: House, at_home: Callable[[str], None], point: Point
 ) -> None:

@@ -56,7 +56,7 @@ def test_an_empty_zone_is_refused_and_changes_nothing_and_once_it_is_back_the_sa
         run_hours(warehouse_url, zone, DAY)
     for part in (
         f"The landing zone {place} shows",
-        "0 of 3 files of canonical",
+        "0 of the 3 files of canonical",
         "2026-01-05T08:00Z",
         "canonical/2026-01-05/08/a",
         "Is the disk mounted",

@@ -89,7 +89,8 @@ def test_every_query_of_the_exporter_runs_as_tabs_reader_and_gives_numbers(
 
 def needs(*programs: str) -> pytest.MarkDecorator:
     missing = [name for name in programs if shutil.which(name) is None]
-    return pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)}: apt-get install prometheus and its like")
+    is_excused = bool(missing) and os.environ.get("CI") != "true"
+    return pytest.mark.skipif(is_excused, reason=f"{', '.join(missing)}: apt-get install prometheus and its like")
 
 
 @needs("promtool")

@@ -1,4 +1,4 @@
-"""dbt's parsing, once in a process for every project, warehouse and set of variables.
+"""dbt's parsing, once in a process for every project and set of variables.
 
 An hour of the workflow in production parses in a process of its own, and reads of its project only what changed. Tests ask for
 hundreds of hours in one process, each on another database than the hour before: dbt would parse everything anew, up to ten
@@ -18,7 +18,7 @@ from dbt.cli import main
 from dbt_common.behavior_flags import BehaviorFlagRendered
 
 COMMANDS = frozenset({"build", "run-operation"})
-# What a model's parsing depends on beside its files: the warehouse that profiles.yml names, and the options after these words.
+# What parsing depends on beside the files: the options after these words. Of the warehouse only its name stands in what was parsed.
 OPTIONS = ("--project-dir", "--profiles-dir", "--target-path", "--vars")
 _parsed: dict[Any, Any] = {}
 PlainRunner = main.dbtRunner
@@ -41,12 +41,29 @@ def _option(args: list[str], name: str) -> list[str]:
 def _manifest(options: list[str]) -> Any:
     project = Path(options[options.index("--project-dir") + 1])
     files = [path.stat() for path in sorted(project.glob("*/**/*")) if path.suffix in {".sql", ".yml", ".csv"}]
-    warehouse = [(name, value) for name, value in os.environ.items() if name.startswith("SILLAGE_DBT_")]
-    key = (*options, *sorted(warehouse), *((file.st_mtime_ns, file.st_size) for file in files))
+    key = (*options, *((file.st_mtime_ns, file.st_size) for file in files))
     if key not in _parsed:
         quiet = ["--log-level", "none", "--log-level-file", "none", "--no-send-anonymous-usage-stats"]
-        _parsed[key] = PlainRunner().invoke([*quiet, "parse", "--no-write-json", *options]).result
+        # In the environment in which `make test` has parsed, so that dbt takes what it left.
+        with patch.dict(os.environ):
+            for name in [name for name in os.environ if name.startswith("SILLAGE_DBT_")]:
+                del os.environ[name]
+            _parsed[key] = PlainRunner().invoke([*quiet, "parse", "--no-write-json", *options]).result
+    if _parsed[key]:
+        _aim_at(_parsed[key], os.environ["SILLAGE_DBT_NAME"])
     return _parsed[key]
+
+
+def _aim_at(manifest: Any, database: str) -> None:
+    """Name `database` in every relation of `manifest`, and in the copy that macros read as `graph`."""
+    nodes = [*manifest.nodes.values(), *manifest.sources.values()]
+    if {node.database for node in nodes} == {database}:
+        return
+    for node in nodes:
+        if node.relation_name:
+            node.relation_name = node.relation_name.replace(f'"{node.database}".', f'"{database}".', 1)
+        node.database = database
+    manifest.build_flat_graph()
 
 
 @contextmanager

@@ -74,6 +74,7 @@ def outcome_of(checkout: Path, chosen: str) -> subprocess.CompletedProcess[str]:
     """The source's own tests, of the checkout and by it."""
     dropped = ("PYTEST_", "DBT_", "SILLAGE_", "PYTHONPATH", "COV_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    environment["SILLAGE_TEST_PROOFS"] = "all"
     # With a temporary folder of its own: pytest closes the shared one to the user that runs Postgres for the tests beside it.
     options = ["-q", "-p", "no:cacheprovider", f"--basetemp={checkout.parent / 'temporary'}", "-k", chosen]
     return subprocess.run(
