@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 
 from sillage import warehouse
 from sillage.runs import journal
-from sillage.tabs import figures, guard
+from sillage.tabs import figures, guard, trend
 from sillage.tabs.language import Speech
 from sillage.tabs.queries import people
 from sillage.tabs.queries.reader import Reader
@@ -266,6 +266,28 @@ def test_a_rate_in_the_trend_is_that_of_the_delivery_that_it_leads_to(client: Te
         for address, rate in rows:
             assert figure(client.get(unescape(address)).text, name) == rate, address
     assert len(rows) <= int(first_group(r'role="status">(\d+) deliver', text))
+
+
+@pytest.mark.parametrize("events", ["", "all"])
+def test_a_rate_of_several_deliveries_in_the_trend_is_that_of_their_sums(
+    client: TestClient, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if the demo had a season of deliveries.
+    monkeypatch.setattr(trend, "MOST_POINTS", 1)
+    text = get(client, "/trend", events=events)
+    followed = 0
+    for name in ("open_rate", "click_rate"):
+        section = text[text.index(f'id="{name}"') :]
+        rows = re.findall(
+            r'<td><a href="([^"]+)">(\d+) deliveries</a></td><td class="number">([^<]+)</td>',
+            section[: section.index("</table>")],
+        )
+        for address, count, rate in rows:
+            added_up = client.get(unescape(address)).text
+            assert added_up.count('class="hostile"') >= int(count) > 1
+            assert figure(added_up, f"{name}_together") == rate, address
+            followed += 1
+    assert followed > 1
 
 
 @pytest.mark.parametrize("events", ["", "all"])

@@ -20,12 +20,11 @@ MOST_POINTS = 60
 
 @dataclass(frozen=True)
 class Point:
-    """Deliveries sent together: from when, their rate in 0..1 (sums over sums), how many they are, and the one where it is one."""
+    """Deliveries sent together: from when, their rate in 0..1 (sums over sums), and their rows, in time order."""
 
     sent_at: datetime
     rate: Decimal
-    delivery_count: int
-    delivery: Any | None
+    deliveries: list[Any]
 
 
 @dataclass(frozen=True)
@@ -118,8 +117,8 @@ def best_slot(found: Sequence[Slot]) -> Slot | None:
 
 
 def _point(group: Sequence[tuple[Any, Any, Any]]) -> Point:
-    first = group[0][0]
-    return Point(first.sent_at, _over(group), len(group), first if len(group) == 1 else None)
+    rows = [row for row, _, _ in group]
+    return Point(rows[0].sent_at, _over(group), rows)
 
 
 def _over(group: Sequence[tuple[Any, Any, Any]]) -> Decimal:

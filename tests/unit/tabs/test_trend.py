@@ -27,7 +27,7 @@ def test_each_delivery_is_a_point_and_the_average_weighs_what_was_delivered() ->
     opens = lines["open_rate"]
     # Neither who was not tracked nor who delivered nothing has a rate.
     assert [point.rate for point in opens.points] == [Decimal("0.1"), Decimal("0.3")]
-    assert [point.delivery for point in opens.points] == rows[:2]
+    assert [point.deliveries for point in opens.points] == [[row] for row in rows[:2]]
     assert opens.average == Decimal("0.25")
     # sqrt((100 * 0.15^2 + 300 * 0.05^2) / 400)
     assert round(opens.deviation, 6) == Decimal("0.086603")
@@ -39,11 +39,11 @@ def test_many_deliveries_are_points_of_days_weeks_or_months_in_the_readers_zone(
     assert trend.unit_of(daily) == "day"
     (opens, *_) = trend.lines(daily, True, UTC)
     # 23:30 and 11:30 the day after: in UTC the first stands alone, in Paris they share their day.
-    assert [point.delivery_count for point in opens.points][:3] == [1, 2, 2]
+    assert [len(point.deliveries) for point in opens.points][:3] == [1, 2, 2]
     assert opens.points[1].rate == Decimal(21) / 200
-    assert opens.points[1].delivery is None
+    assert opens.points[1].deliveries == daily[1:3]
     (opens, *_) = trend.lines(daily, True, ZoneInfo("Europe/Paris"))
-    assert [point.delivery_count for point in opens.points][:3] == [2, 2, 2]
+    assert [len(point.deliveries) for point in opens.points][:3] == [2, 2, 2]
     assert trend.unit_of([sent(number * 4, 1, 10) for number in range(100)]) == "week"
     yearly = [sent(number * 10, 1, 10) for number in range(100)]
     assert trend.unit_of(yearly) == "month"

@@ -57,8 +57,8 @@ def over_time(request: Request) -> Response:
     slots = trend.slots(rows, search.is_people, zones.of(request))
     return page(
         request, "trend.html", slots={(slot.weekday, slot.hour): slot for slot in slots}, best=trend.best_slot(slots),
-        slot_hours=trend.SLOT_HOURS, fewest=trend.FEWEST, section="/deliveries", search=search, rows=rows, found=found,
-        channels=channels, categories=categories,
+        slot_hours=trend.SLOT_HOURS, fewest=trend.FEWEST, most_added=MOST_ADDED, section="/deliveries", search=search,
+        rows=rows, found=found, channels=channels, categories=categories,
         as_of=as_of, lines=trend.lines(rows, search.is_people, zones.of(request)), unit=trend.unit_of(rows) if rows else "each",
     )  # fmt: skip
 
