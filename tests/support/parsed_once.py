@@ -40,7 +40,14 @@ def _option(args: list[str], name: str) -> list[str]:
 
 def _manifest(options: list[str]) -> Any:
     project = Path(options[options.index("--project-dir") + 1])
-    files = [path.stat() for path in sorted(project.glob("*/**/*")) if path.suffix in {".sql", ".yml", ".csv"}]
+    # Not in target/, where every build writes.
+    files = [
+        path.stat()
+        for part in sorted(project.iterdir())
+        if part.is_dir() and part.name != "target"
+        for path in sorted(part.rglob("*"))
+        if path.suffix in {".sql", ".yml", ".csv"}
+    ]
     key = (*options, *((file.st_mtime_ns, file.st_size) for file in files))
     if key not in _parsed:
         quiet = ["--log-level", "none", "--log-level-file", "none", "--no-send-anonymous-usage-stats"]
