@@ -17,7 +17,7 @@ from sillage.runs import turn
 from sillage.window import Window
 
 STAGES = (*pipeline.STAGES, "end")
-PATIENCE = 120.0
+PATIENCE = 300.0
 # Importing dbt costs 4 s and Great Expectations 8 s: once, in the process that all runs are forked from.
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(
