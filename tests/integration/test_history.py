@@ -11,6 +11,7 @@ import pytest
 from sillage import transform
 from sillage.window import HOUR, Window
 from support.hours import mart, rows, run_hours
+from support.proofs import whole_only
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 EVENTS = 12_000
@@ -32,6 +33,7 @@ def marts(url: str) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.mark.slow
+@whole_only
 def test_a_copied_season_is_what_counting_all_its_events_anew_gives(filled: str, tmp_path: Path) -> None:
     (size,) = rows(
         filled,

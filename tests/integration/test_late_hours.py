@@ -21,11 +21,9 @@ from sillage.window import HOUR, Window, label
 from support import faults
 from support.canonical import EIGHT, event
 from support.hours import mart, rows, run_hours, write_file
-from support.proofs import ARE_WHOLE, part
+from support.proofs import part, whole_only
 
 pytestmark = pytest.mark.slow
-whole_only = pytest.mark.skipif(not ARE_WHOLE, reason="a minute each: set SILLAGE_TEST_PROOFS=all to run it")
-
 NINE, TEN, ELEVEN, NOON = (EIGHT + index * HOUR for index in range(1, 5))
 POISON = "https://shop.example/poison"
 RULES = """
@@ -207,6 +205,7 @@ def test_a_held_back_hour_costs_later_runs_no_try_and_is_caught_up_once_its_file
     assert workflow.marts() == marts_of_a_fresh_warehouse(workflow)
 
 
+@whole_only
 def test_a_held_back_hour_whose_file_was_removed_is_as_if_the_file_had_never_come(
     workflow: Workflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from sillage.quickstart.embedded_postgres import Server
 from sillage.window import HOUR, Window
 from support.hours import rows, run_hours
+from support.proofs import whole_only
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 # Types that the benchmark's records do not have, of messages that they do.
@@ -41,6 +42,7 @@ def other_events(hour: Window) -> list[bytes]:
 
 
 @pytest.mark.slow
+@whole_only
 def test_the_peer_of_the_benchmarks_says_of_two_hours_what_the_marts_say(
     server: Server, warehouse_url: str, tmp_path: Path, against_peer: ModuleType
 ) -> None:

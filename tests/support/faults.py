@@ -15,6 +15,8 @@ import psycopg2
 from sillage import pipeline, warehouse
 from sillage.runs import turn
 from sillage.window import Window
+from support.dbt_shortcuts import dbt_shortcuts
+from support.parsed_once import parsing_once
 
 STAGES = (*pipeline.STAGES, "end")
 PATIENCE = 300.0
@@ -64,8 +66,16 @@ def start(
 
 
 def _proceed_in(settings: dict[str, str], run_id: str, window: Window, last: str, is_checked: bool) -> None:
+    with _task(settings):
+        proceed(run_id, window, last=last, is_checked=is_checked)
+
+
+@contextmanager
+def _task(settings: dict[str, str]) -> Iterator[None]:
+    """A process's way to run stages: with what a task finds in its environment, and dbt as tests run it."""
     os.environ.update(settings)
-    proceed(run_id, window, last=last, is_checked=is_checked)
+    with parsing_once(), dbt_shortcuts():
+        yield
 
 
 @contextmanager
@@ -158,7 +168,7 @@ def start_instead_of(settings: dict[str, str], dead: str, run_id: str, window: W
 
 
 def _take_over(settings: dict[str, str], dead: str, run_id: str, window: Window) -> None:
-    os.environ.update(settings)
-    with warehouse.connect(pipeline.warehouse_url()) as connection, warehouse.transaction(connection) as cursor:
-        turn.give_back(cursor, dead, "Killed.")
-    proceed(run_id, window)
+    with _task(settings):
+        with warehouse.connect(pipeline.warehouse_url()) as connection, warehouse.transaction(connection) as cursor:
+            turn.give_back(cursor, dead, "Killed.")
+        proceed(run_id, window)

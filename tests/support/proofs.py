@@ -6,9 +6,13 @@ import os
 from collections.abc import Sequence
 from typing import TypeVar
 
+import pytest
+
 ARE_WHOLE = os.environ.get("SILLAGE_TEST_PROOFS") == "all"
 
 T = TypeVar("T")
+
+whole_only = pytest.mark.skipif(not ARE_WHOLE, reason="a slow proof: SILLAGE_TEST_PROOFS=all runs it")
 
 
 def part(cases: Sequence[T], of: int) -> Sequence[T]:

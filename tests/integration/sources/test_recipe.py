@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.proofs import ARE_WHOLE
+from support.proofs import whole_only
 from support.source_contract import missing, words_without_payload
 
 CHECKOUT = Path(__file__).parents[3]
@@ -89,7 +89,7 @@ def test_the_source_that_contributing_shows_keeps_what_every_source_keeps(follow
     assert re.search(r"\b8 passed\b", result.stdout)
 
 
-@pytest.mark.skipif(not ARE_WHOLE, reason="a slow proof: SILLAGE_TEST_PROOFS=all runs it")
+@whole_only
 def test_swapped_columns_and_a_type_of_nothing_are_told_by_name(followed: Path) -> None:
     model = followed / MODEL
     change(
