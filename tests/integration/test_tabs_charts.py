@@ -135,7 +135,7 @@ def test_the_trend_has_each_deliverys_rate_at_its_sending(client: TestClient, ho
     # As far apart as they were sent, and what lies between two of them is a straight line.
     assert clicks["times"] == [round(row.sent_at.timestamp() * 1000) for row in rows]
     assert [bool(series.get("straight")) for series in clicks["series"]] == [True, False, False, False]
-    assert clicks["series"][3]["label"] == "Between a standard deviation below and above the average"
+    assert clicks["series"][3]["label"] == "Within a standard deviation of the average"
     points, average, low, high = (series["values"] for series in clicks["series"])
     assert points == [pytest.approx(100 * row.clicks / row.delivered, abs=0.01) for row in rows]
     assert len(rows) > 3

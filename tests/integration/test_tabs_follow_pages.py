@@ -279,7 +279,7 @@ def test_a_rate_of_several_deliveries_in_the_trend_is_that_of_their_sums(
     for name in ("open_rate", "click_rate"):
         section = text[text.index(f'id="{name}"') :]
         rows = re.findall(
-            r'<td><a href="([^"]+)">(\d+) deliveries</a></td><td class="number">([^<]+)</td>',
+            r'<td><a class="nowrap" href="([^"]+)">(\d+) deliveries</a></td><td class="number">([^<]+)</td>',
             section[: section.index("</table>")],
         )
         for address, count, rate in rows:

@@ -36,9 +36,9 @@ def _kept_type_tester(text_columns: Iterable[str], string_null_values: Iterable[
 
 
 def _kept_compile(self: Environment, source: Any, *rest: Any, **named: Any) -> Any:
-    key = (type(self), tuple(self.extensions), source, rest, tuple(named.items()))
     if not isinstance(source, str):
         return _compile(self, source, *rest, **named)
+    key = (type(self), tuple(self.extensions), source, rest, tuple(named.items()))
     if key not in _compiled:
         _compiled[key] = _compile(self, source, *rest, **named)
     return _compiled[key]

@@ -142,11 +142,12 @@ class SourceContract:
     @pytest.fixture(scope="class")
     @classmethod
     def outcomes(
-        cls, two_warehouses: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+        cls, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[tuple[Outcome, Outcome]]:
         """The fixtures' hour, and that of the canonical events that they mean, each in a warehouse of its own."""
         if not ARE_WHOLE:
             pytest.skip("SILLAGE_TEST_PROOFS=all runs it; test_any_order_of_sources.py has all sources at once")
+        one, other = request.getfixturevalue("two_warehouses")
         theirs, ours = tmp_path_factory.mktemp("theirs"), tmp_path_factory.mktemp("ours")
         for index in range(2):
             place = theirs / "zone" / cls.source / f"{ARRIVED + index * HOUR:%Y-%m-%d/%H}"
@@ -155,10 +156,10 @@ class SourceContract:
         events = [{} if REJECTED in line else line for line in meaning(cls.source)]
         write_file(ours / "zone", "canonical", ARRIVED, "events.jsonl", events)
         found = (
-            cls._run(two_warehouses[0], theirs / "zone", is_repeated=True),
-            cls._run(two_warehouses[1], ours / "zone"),
+            cls._run(one, theirs / "zone", is_repeated=True),
+            cls._run(other, ours / "zone"),
         )
-        assert_marts_are_the_oracles(two_warehouses[1], ours / "zone")
+        assert_marts_are_the_oracles(other, ours / "zone")
         yield found
 
     @classmethod
