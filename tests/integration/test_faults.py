@@ -342,7 +342,7 @@ def at_home(house: House, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], No
 # A case takes 8 s or more on 2 cores: every fourth or third point by default, all of them with SILLAGE_TEST_PROOFS=all.
 
 
-@pytest.mark.parametrize("point", part(POINTS, 6), ids=str)
+@pytest.mark.parametrize("point", part(POINTS, 12), ids=str)
 def test_a_run_that_is_killed_and_cleared_ends_as_if_nothing_had_happened(
     house: House, at_home: Callable[[str], None], point: Point
 ) -> None:
@@ -408,7 +408,7 @@ def test_a_publish_whose_run_was_killed_ends_before_another_run_begins(
 
 
 @pytest.mark.parametrize(
-    "point", ["in the middle of a file", "at the event store's changes", "in the middle of publish"]
+    "point", part(["in the middle of a file", "at the event store's changes", "in the middle of publish"], 2)
 )
 def test_a_stage_that_found_the_disk_full_ends_as_if_nothing_had_happened_once_there_is_room(
     house: House, small_disk: Path, at_home: Callable[[str], None], point: str

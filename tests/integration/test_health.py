@@ -329,12 +329,14 @@ def test_whatever_is_dead_is_told_within_five_seconds(
     if how == "stopped":
         os.kill(pid, signal.SIGSTOP)
     try:
-        # The promise is the command's: where other work holds the machine up, it is asked again.
+        # The promise is the command's. What it costs to start Python here, where other work may hold the machine
+        # up, is measured beside it; what comes in between the two is asked for again.
         for _ in range(3):
+            _, starting = sillage_health(tmp_path, "--help")
             done, seconds = sillage_health(
                 tmp_path, SILLAGE_WAREHOUSE_URL=url, AIRFLOW__API__BASE_URL=f"http://127.0.0.1:{silent}"
             )
-            if seconds < PROMISED_SECONDS + 1:
+            if seconds - starting < PROMISED_SECONDS:
                 break
     finally:
         with suppress(ProcessLookupError):
@@ -343,4 +345,4 @@ def test_whatever_is_dead_is_told_within_five_seconds(
     assert "CRITICAL  warehouse: The warehouse does not answer" in done.stdout
     assert "CRITICAL  component: Airflow's API server" in done.stdout
     assert "planted" not in done.stdout + done.stderr
-    assert seconds < PROMISED_SECONDS + 1, "starting Python on a busy machine included"
+    assert seconds - starting < PROMISED_SECONDS

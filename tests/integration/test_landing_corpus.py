@@ -308,24 +308,22 @@ def test_memory_stays_bounded_however_large_the_file(url: str, folder: Path, lay
 
 
 @pytest.mark.slow
-# Ten gigabytes take 40 s to unpack: one kind by default, both with SILLAGE_TEST_PROOFS=all.
+# Ten gigabytes take 40 s to unpack: two, and one kind, by default; both kinds of ten with SILLAGE_TEST_PROOFS=all.
 @pytest.mark.parametrize("compression", part(["gzip", "zstd"], 2))
-def test_a_bomb_of_ten_gigabytes_is_rejected_in_bounded_time_and_memory(
-    url: str, folder: Path, compression: str
-) -> None:
-    block = b"x" * 100_000_000
+def test_a_bomb_of_gigabytes_is_rejected_in_bounded_time_and_memory(url: str, folder: Path, compression: str) -> None:
+    block, count = b"x" * 100_000_000, 100 if ARE_WHOLE else 20
     if compression == "gzip":
         wall = zlib.compressobj(9, zlib.DEFLATED, 31)
         member = wall.compress(block) + wall.flush()
-        parts = [gzip.compress(b'{"event":"'), *[member] * 100]
+        parts = [gzip.compress(b'{"event":"'), *[member] * count]
     else:
-        parts = [zstandard.compress(b'{"event":"'), *[zstandard.compress(block)] * 100]
+        parts = [zstandard.compress(b'{"event":"'), *[zstandard.compress(block)] * count]
     (folder / "bomb").write_bytes(b"".join(parts))
     (folder / "good").write_bytes(GOOD % (TIME, 1))
     used, report = measured_landing(url, folder.parents[2])
     assert used < 200
     assert report["seconds"] < 300
-    rejected = rows(url, "select reason, byte_count > 1000000000 from ops.rejected_record order by 1")
+    rejected = rows(url, f"select reason, byte_count > {count * len(block) // 10} from ops.rejected_record order by 1")
     assert rejected == [("expands_too_far", False), ("too_large", True)]
     (problem,) = rows(url, "select problem from ops.landed_file where path like '%bomb'")
     assert str(problem[0]).startswith("The file expands more than 200 times")

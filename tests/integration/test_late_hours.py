@@ -152,7 +152,7 @@ def poison(workflow: Workflow, stage: str, folder: Path, monkeypatch: pytest.Mon
     return lambda: workflow.sql("alter table intermediate.int_url_totals drop constraint poison")
 
 
-@pytest.mark.parametrize("stage", part(["publish", "check raw", "build", "check marts"], 2))
+@pytest.mark.parametrize("stage", part(["publish", "check raw", "build", "check marts"], 4))
 def test_a_late_hour_that_breaks_a_stage_is_held_back_and_told_and_the_run_publishes_its_own(
     workflow: Workflow, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -276,6 +276,7 @@ def test_an_hour_that_fails_by_itself_holds_no_late_hour_back(
     assert (workflow.published(), workflow.taken("run of 10")) == ({"08": 6, "10": 0}, ["08"])
 
 
+@whole_only
 def test_a_run_that_is_killed_while_it_holds_an_hour_back_ends_as_if_nothing_had_happened(
     workflow: Workflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

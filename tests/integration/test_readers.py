@@ -19,8 +19,8 @@ from support.reader import Reader
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 HOURS = [START + number * HOUR for number in range(24)]
-# A run takes 4 s or more on 2 cores: the day in runs of three hours by default, hour by hour with SILLAGE_TEST_PROOFS=all.
-RUN_HOURS = 1 if proofs.ARE_WHOLE else 3
+# A run takes 4 s or more on 2 cores: the day in runs of six hours by default, hour by hour with SILLAGE_TEST_PROOFS=all.
+RUN_HOURS = 1 if proofs.ARE_WHOLE else 6
 
 
 def events(hour: int, kind: str, count: int, **more: object) -> list[dict[str, Any]]:

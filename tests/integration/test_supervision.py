@@ -19,6 +19,7 @@ import pytest
 
 from sillage.quickstart import processes
 from sillage.quickstart.embedded_postgres import free_port
+from support.proofs import part, whole_only
 from support.receivers import Webhook, webhook
 
 pytestmark = pytest.mark.slow
@@ -119,6 +120,7 @@ def test_a_run_without_airflow_prints_what_it_did_and_keeps_the_whole_log_in_a_f
     assert log.splitlines()[-1] not in told.stdout
 
 
+@whole_only
 def test_a_run_without_airflow_prints_the_whole_log_when_asked_to(machine: Machine) -> None:
     before = (machine.home / "state" / "logs" / "run.log").stat().st_size
     told = machine.sillage("run", "2026-01-01T00", "2026-01-01T01", "--verbose")
@@ -200,7 +202,7 @@ def test_a_run_that_fails_is_one_message_of_the_dags_callback_and_one_more_when_
     assert "planted-token" not in logs
 
 
-@pytest.mark.parametrize("name", ["scheduler", "api-server", "triggerer", "dag-processor", "collector"])
+@pytest.mark.parametrize("name", part(["scheduler", "api-server", "triggerer", "dag-processor", "collector"], 3))
 def test_a_component_that_is_killed_comes_back_without_a_hand(machine: Machine, name: str) -> None:
     family = machine.family(name)
     family[0].kill()

@@ -31,6 +31,9 @@ BETWEEN_OBJECTS = re.compile(rb"\n|()" + _OBJECT)
 MANY_LINES = re.compile(rb"\n[ \t]*+(?=[\[{])|(\}" + _WIDE_GAP + rb")" + _OBJECT)
 MANY_LINES_OF_ARRAY = re.compile(rb"\n[ \t]*+(?=[\[{\]])|(\}" + _WIDE_GAP + rb")" + _OBJECT)
 
+# With one of these each of the above begins. Looked for by itself it is found several times as fast, in the long texts of what is
+# too large.
+_BEGINNING = re.compile(rb"[\n{}]")
 _HEAD = re.compile(rb'\{[ \t\r\n]*"[^"\\\n]{1,64}"[ \t]*:')
 _ROW_GAP = re.compile(rb"[ \t\r\n,]*+")
 _CLOSERS = re.compile(rb"[ \t\r\n]*+(?:\][ \t\r\n]*+)++")
@@ -83,7 +86,8 @@ class Search:
         """The index at which to end what is given up, None when there is none before `until`."""
         index = self.start
         while True:
-            match = layout.search(self.data, index, self.limit)
+            first = _BEGINNING.search(self.data, index, self.limit)
+            match = layout.search(self.data, first.start(), self.limit) if first else None
             near = min(match.start(), self.until) if match else self.until
             found = self._begun_again(max(index, self.start + 1), near)
             if found is not None or match is None or match.start() >= self.until:
