@@ -206,7 +206,7 @@ def _dashboard(name: str, dashboard: dict[str, Any], language: str) -> dict[str,
         called[name],
         dashboard["rows"],
         {
-            chart: (number(chart) + 1, id_of("chart", chart), called[chart], plan()["charts"][chart]["show"])
+            chart: (number(chart) + 1, id_of("chart", chart), called[chart], charts.height(plan()["charts"][chart]))
             for row in dashboard["rows"]
             for chart in row
         },

@@ -242,8 +242,13 @@ def _compared(where: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
     ]
 
 
-def position(title: str, rows: list[dict[str, int]], placed: Mapping[str, tuple[int, str, str, str]]) -> dict[str, Any]:
-    """Where the charts stand: `rows` of widths by chart; `placed` has of each chart a number, its id, its name and what it shows."""
+def height(told: Mapping[str, Any]) -> int:
+    """How high a chart is, in Superset's units."""
+    return int(told.get("height", HEIGHTS[told["show"]]))
+
+
+def position(title: str, rows: list[dict[str, int]], placed: Mapping[str, tuple[int, str, str, int]]) -> dict[str, Any]:
+    """Where the charts stand: `rows` of widths by chart; `placed` has of each chart a number, its id, its name and its height."""
     found: dict[str, Any] = {
         "DASHBOARD_VERSION_KEY": "v2",
         "ROOT_ID": {"type": "ROOT", "id": "ROOT_ID", "children": ["GRID_ID"]},
@@ -273,7 +278,7 @@ def position(title: str, rows: list[dict[str, int]], placed: Mapping[str, tuple[
                     "uuid": chart_id,
                     "sliceName": called,
                     "width": width,
-                    "height": max(HEIGHTS[placed[other][3]] for other in row),
+                    "height": max(placed[other][3] for other in row),
                 },
             }
     return found

@@ -223,7 +223,8 @@ def worlds(draw: st.DrawFn) -> tuple[dict[tuple[str, int, int], list[dict[str, A
         ("ses", ses, 12),
         ("catalog", catalog, 6),
     ):
-        for record in draw(st.lists(records, max_size=most)):
+        # Few worlds are drawn: each is to be full, and a source in it silent now and then.
+        for record in draw(st.lists(records, min_size=draw(st.sampled_from([most // 2, 0])), max_size=most)):
             # A repeat comes with the same content, in the same hour or another; where the provider's id tells that it is one, its
             # time may be another: the earliest stands.
             for hour in draw(st.lists(st.integers(0, 3), min_size=1, max_size=2)):

@@ -95,6 +95,20 @@ def test_a_backup_taken_while_an_hour_publishes_is_the_hours_before_and_goes_on_
     assert right["may"]
 
 
+def test_an_hour_that_is_published_while_the_dump_is_written_is_not_in_it(url: str, empty: str, tmp_path: Path) -> None:
+    zone, before = tmp_path / "zone", marts(url)
+    write_file(zone, "canonical", hour(1).start, "a.jsonl", [of_person("cy", 1)])
+
+    def publish(said: str) -> None:
+        if said.startswith("The warehouse is backed up as it is now"):
+            run_hours(url, zone, hour(1))
+
+    folder = backup.make(of(url), tmp_path / "backups", erasures=tmp_path / "erasures.jsonl", private={}, say=publish)
+    assert marts(url) != before
+    restore(folder, empty)
+    assert marts(empty) == before
+
+
 def test_an_erasure_made_after_the_backup_is_repeated_also_of_somebody_who_came_later(
     url: str, empty: str, tmp_path: Path
 ) -> None:

@@ -305,6 +305,8 @@ def test_a_browser_shows_every_dashboard_without_an_error_or_an_empty_chart(
             executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
         )
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        # Superset's pages take long where other work keeps every core busy.
+        page.set_default_timeout(90_000)
         answered: list[str] = []
         failed: list[tuple[str, str | None]] = []
         page.on("requestfinished", lambda request: answered.append(request.url))
@@ -313,14 +315,12 @@ def test_a_browser_shows_every_dashboard_without_an_error_or_an_empty_chart(
         page.fill("input[name=username], #username", USER)
         page.fill("input[name=password], #password", superset.password)
         page.click("button[type=submit], input[type=submit]")
-        page.wait_for_url(lambda url: "/login" not in url)
+        page.wait_for_url(lambda url: "/login" not in url, wait_until="commit")
         for name, board in bundle.plan()["dashboards"].items():
             count = sum(len(row) for row in board["rows"])
             page.set_viewport_size({"width": 1400, "height": 1000})
             page.goto(f"{superset.address}/superset/dashboard/sillage-{name}/?standalone=2")
-            page.wait_for_function(
-                f"document.querySelectorAll('.dashboard-component-chart-holder').length >= {count}", timeout=60000
-            )
+            page.locator(".dashboard-component-chart-holder").nth(count - 1).wait_for()
             # Charts are drawn where they are seen, and drawn again where they come into sight: the window shows all of them at once.
             page.set_viewport_size(
                 {"width": 1400, "height": int(page.evaluate("document.scrollingElement.scrollHeight"))}
