@@ -30,6 +30,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 BIN = CHECKOUT / ".venv-bi" / "bin"
 USER = "admin"
 READY_SECONDS = 180
+# What Superset's log says of a password of a database that was stored with another key.
+ANOTHER_KEY = "Invalid decryption key"
 
 
 class BiError(RuntimeError):
@@ -127,6 +129,7 @@ class Superset:
         surroundings = {**self.environment, "SILLAGE_BI_USER": USER, "SILLAGE_BI_PASSWORD": self.password}
         log = self.home / "superset.log"
         with log.open("ab") as output:
+            before = output.tell()
             code = subprocess.run(
                 command,
                 env=surroundings,
@@ -136,8 +139,20 @@ class Superset:
                 stderr=output,
                 check=False,
             ).returncode
+        if code and ANOTHER_KEY in _end_of(log, before):
+            raise BiError(
+                f"What Superset keeps in {self.home} was stored with another session key, and cannot be read with this one: give"
+                " the former key back, or delete that folder (the dashboards come again; charts of one's own go)."
+            )
         if code:
             raise BiError(f"Superset's step {command[1]} failed: its log {log} says why.")
+
+
+def _end_of(log: Path, start: int) -> str:
+    """What was written to `log` from `start` on, its last 100 kB at most."""
+    with log.open("rb") as stream:
+        stream.seek(max(start, log.stat().st_size - 100_000))
+        return stream.read().decode(errors="replace")
 
 
 def _environment(home: Path, language: str, session_key: str, exposure: Exposure) -> dict[str, str]:

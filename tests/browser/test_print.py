@@ -14,6 +14,9 @@ pytestmark = pytest.mark.slow
 DELIVERY = "d-newsletter-janvier"
 # The width of A4 between the margins of the style, at 96 dots an inch.
 SHEET = 702
+# Cells of which nothing but a letter or two stands in a line.
+LETTERS = """() => [...document.querySelectorAll("td")].filter(td => td.innerText.trim().length > 12
+  && td.getBoundingClientRect().width > 0 && td.getBoundingClientRect().width < 70).map(td => td.innerText)"""
 PRINTED = """() => {
   window.dispatchEvent(new Event("beforeprint"));
   const shown = element => element.getClientRects().length > 0;
@@ -58,12 +61,13 @@ def test_print_opens_the_bare_page_and_prints_it(login: Any, airflow: Any) -> No
     assert has_printed(bare)
 
 
-@pytest.mark.parametrize("path", [path for path in PAGES if "{recipient}" not in path])
+@pytest.mark.parametrize("path", PAGES)
 def test_a_page_on_paper_is_light_whole_and_without_what_only_a_screen_can_do(
-    login: Any, airflow: Any, path: str
+    login: Any, airflow: Any, recipient: str, path: str
 ) -> None:
-    page = login(color_scheme="dark", viewport={"width": SHEET, "height": 1000})
-    page.goto(f"{airflow.url}/tracking{path.format(id=DELIVERY)}", wait_until="load")
+    # French words are longer.
+    page = login(color_scheme="dark", locale="fr-FR", viewport={"width": SHEET, "height": 1000})
+    page.goto(f"{airflow.url}/tracking{path.format(id=DELIVERY, recipient=recipient)}", wait_until="load")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     page.emulate_media(media="print", color_scheme="dark")
     found = page.evaluate(PRINTED)
@@ -74,7 +78,8 @@ def test_a_page_on_paper_is_light_whole_and_without_what_only_a_screen_can_do(
     assert all(SHEET * 0.8 < width <= SHEET for width in found["charts"]), found["charts"]
     assert found["heat"] is None or found["heat"].startswith("rgba(59, 111, 182")
     assert found["hidden"] <= 0
-    assert path.format(id=DELIVERY).partition("?")[0] in found["address"]
+    assert path.partition("?")[0] in found["address"]
+    assert found["width"] <= SHEET, "a browser would write the whole page smaller, and nothing stands beside its frame"
     # The screen gets its own back.
     page.emulate_media(media="screen", color_scheme="dark")
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
@@ -88,3 +93,33 @@ def test_the_message_goes_to_paper_with_every_badge(login: Any, airflow: Any) ->
     assert badges > 40
     with_message = page.pdf(format="A4", print_background=True)
     assert len(re.findall(rb"/Type\s*/Page\b", with_message)) >= 3
+
+
+def report_of(page: Any, airflow: Any, language: str) -> None:
+    """Show the report of the delivery, in `language`, by itself."""
+    address = f"{airflow.url}/tracking/delivery/report?id={DELIVERY}"
+    page.set_content(page.request.get(address, headers={"Accept-Language": language}).text())
+    assert page.evaluate("document.documentElement.lang") == language
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_report_fits_a_sheet_and_breaks_no_word_into_letters_on_a_phone(
+    login: Any, airflow: Any, language: str
+) -> None:
+    page = login(viewport={"width": SHEET, "height": 1000})
+    report_of(page, airflow, language)
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= SHEET
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(LETTERS) == []
+
+
+def test_a_first_column_without_a_name_keeps_its_place_on_paper(login: Any, airflow: Any) -> None:
+    page = login(viewport={"width": SHEET, "height": 1000})
+    page.goto(f"{airflow.url}/tracking/delivery/why?id={DELIVERY}")
+    page.emulate_media(media="print")
+    shown = "row => [...row.cells].filter(cell => cell.getClientRects().length).map(cell => Math.round(cell.getBoundingClientRect().x))"
+    head, first = (page.locator(f"table {part} tr").first.evaluate(shown) for part in ("thead", "tbody"))
+    assert head == first

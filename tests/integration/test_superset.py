@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from bi.superset import bundle, client
-from bi.superset.serve import USER, Superset
+from bi.superset.serve import USER, BiError, Superset
 
 from sillage import demo
 from sillage.quickstart.embedded_postgres import Server, free_port
@@ -351,3 +351,11 @@ def test_a_browser_shows_every_dashboard_without_an_error_or_an_empty_chart(
         assert [url for url in answered if not url.startswith(ours)] == []
         assert {why for url, why in failed if not url.startswith(ours)} <= {"csp"}
         browser.close()
+
+
+def test_a_home_whose_session_key_was_lost_says_so_and_what_to_do(superset: Superset, tmp_path: Path) -> None:
+    another = tmp_path / "session_key"
+    another.write_text("another key than the one that the home was made with")
+    files = {"session_key": another, "admin": superset.password_file}
+    with pytest.raises(BiError, match=r"was stored with another session key.* give the former key back, or delete"):
+        Superset(superset.home, free_port(), "en", secret_files=files).prepare()

@@ -54,9 +54,9 @@ class Form:
 
 
 def forms_of(told: Mapping[str, str]) -> list[Form]:
-    """The forms of `told` (English to translation), those with the most words of their own first."""
+    """The forms of `told` (English to translation), those with the most words of their own first, then those with most places."""
     found = [Form(tuple(_PLACE.split(english)[::2]), tuple(_PLACE.findall(english)), told[english]) for english in told]
-    return sorted(found, key=lambda form: -sum(map(len, form.literals)))
+    return sorted(found, key=lambda form: (-sum(map(len, form.literals)), -len(form.literals)))
 
 
 @cache

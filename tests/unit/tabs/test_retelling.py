@@ -161,6 +161,15 @@ HOUR = "window [2026-01-01T00, 2026-01-01T01)"
             "Published 1 hour: 1 record read = 1 event + 0 duplicates + 0 without event + 0 rejected.",
             "Publication de 1 heure : lecture de 1 enregistrement = 1 événement + 0 doublons + 0 sans événement + 0 rejetés.",
         ),
+        # The journal's line of a source's hour.
+        (
+            "ses 2026-01-03T17:00Z: 1 record from 1 file; 0 landed and 1 rejected (1 cut_line).",
+            "ses 2026-01-03T17:00Z : 1 enregistrement de 1 fichier ; lus 0, rejetés 1 (1 cut_line).",
+        ),
+        (
+            "ses 2026-01-03T17:00Z (late): 12 records from 2 files; 12 landed and 0 rejected; 1 file unchanged.",
+            "ses 2026-01-03T17:00Z (en retard) : 12 enregistrements de 2 fichiers ; lus 12, rejetés 0 ; 1 fichier inchangé(s).",
+        ),
         # An older version's way with the plural.
         (
             "Published 2 hour(s): 9 records read = 8 events + 1 duplicates + 0 without event + 0 rejected.",
