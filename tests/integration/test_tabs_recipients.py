@@ -309,7 +309,6 @@ def test_inactive_recipients_were_written_to_and_have_not_answered_since(reader:
 def test_a_filter_that_finds_nobody_comes_back_in_time_and_says_where_to_go_on(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audience, "STEP", 10)
     monkeypatch.setattr(audience, "SECONDS", 0.001)
     text = get(client, "/recipients", who="on_device", device="watch")
     assert re.search(r"No recipient up to \S+ matches\.", text)

@@ -17,10 +17,11 @@ HABITS = {
     "very_active": "clicks >= %(clicks)s",
     "on_device": "was_on_device",
 }
-# A filter over all deliveries reads the events of so many recipients at a time, and stops at the next step once the page
-# is full or this time is over: however few match among millions, a page comes back, and says where to go on. Over 20 million events
-# 200 recipients' events lie on 6 000 blocks: 26 ms where they are in memory, 1.4 s where a disk has to bring them.
-STEP = 50
+# A filter over all deliveries reads the events of some recipients at a time, twice as many as before where that was quick, and stops
+# at the next step once the page is full or this time is over: however few match among millions, a page comes back, and says where
+# to go on. Over 20 million events 200 recipients' events lie on 6 000 blocks: 26 ms where they are in memory, 1.4 s where a disk has
+# to bring them.
+FIRST_STEP, LARGEST_STEP = 5, 40
 SECONDS = 0.06
 _PEOPLE = f"(event_type not in ('open', 'click', 'mirror_page', 'opt_out') or {IS_PEOPLE})"
 _COUNTED = f"is_standing and not is_withheld and {_PEOPLE}"
@@ -42,18 +43,22 @@ def over_all(cursor: Any, habit: Habit, after: str = "") -> tuple[list[Any], str
     A page may hold fewer than PAGE rows, or none, and not be the last: see SECONDS.
     """
     rows: list[Any] = []
-    until = time.monotonic() + SECONDS
-    while len(rows) < PAGE and time.monotonic() < until:
+    size, begun = FIRST_STEP, time.monotonic()
+    until = begun + SECONDS
+    while len(rows) < PAGE and begun < until:
         cursor.execute(
             "select max(recipient_id) as last, count(*) as count from (select recipient_id from marts.recipients"
             " where recipient_id > %s order by recipient_id limit %s) as step",
-            (after, STEP),
+            (after, size),
         )
         step = cursor.fetchone()
         if not step.count:
             return rows, None
         rows += _step(cursor, habit, after, step.last)
-        after = step.last
+        after, ended = step.last, time.monotonic()
+        if ended - begun < SECONDS / 4:
+            size = min(2 * size, LARGEST_STEP)
+        begun = ended
     return _page(rows, after)
 
 
