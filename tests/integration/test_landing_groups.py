@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 
 from sillage import landing
@@ -145,6 +146,36 @@ def test_a_straggler_of_a_run_that_lost_its_turn_writes_nothing(
     assert rows(warehouse_url, "select count(*) from ops.landed_file") == [(0,)]
     with pytest.raises(turn.NotTheWriterError):
         landing.land_group(warehouse_url, str(zone), RUN, group)
+
+
+def test_while_a_group_commits_nobody_takes_the_turn(
+    warehouse_url: str, zone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(warehouse_url, RUN, HOURS)
+    group = plan(warehouse_url, zone).groups[0]
+    has_asked, may_end = threading.Event(), threading.Event()
+    raised: list[BaseException] = []
+    assert_held = turn.assert_held
+
+    def wait(*given: Any, **named: Any) -> None:
+        assert_held(*given, **named)
+        if named.get("until_commit"):
+            has_asked.set()
+            assert may_end.wait(30)
+
+    monkeypatch.setattr(turn, "assert_held", wait)
+    lander = threading.Thread(target=attempt, args=(warehouse_url, zone, group, raised))
+    lander.start()
+    assert has_asked.wait(30)
+    monkeypatch.undo()
+    with connect(warehouse_url) as connection, connection.cursor() as cursor:
+        cursor.execute("set lock_timeout = '300ms'")
+        with pytest.raises(psycopg2.errors.LockNotAvailable):
+            turn.give_back(cursor, RUN, "its process does not answer")
+    may_end.set()
+    lander.join(30)
+    assert raised == []
+    assert rows(warehouse_url, "select count(*) from raw.sendgrid") == [(20,)]
 
 
 def test_of_two_tries_at_the_same_moment_one_writes_and_the_other_is_tried_again(
