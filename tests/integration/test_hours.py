@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +120,30 @@ def test_a_late_file_of_an_older_hour_is_landed_as_that_hours(warehouse_url: str
     windows = {row["window_start"]: row["event_count"] for row in mart(warehouse_url, "workflow_windows")}
     assert windows == {EIGHT: 2, EIGHT + HOUR: 0}
     assert statistics(warehouse_url)["click_count"] == 2
+
+
+def test_the_last_act_of_a_recipient_goes_back_where_its_file_comes_again_without_it(
+    warehouse_url: str, tmp_path: Path
+) -> None:
+    def last_acts() -> list[tuple[datetime, datetime]]:
+        found = rows(
+            warehouse_url,
+            "select human_last_opened_at as opened, last_clicked_at as clicked from marts.recipient_engagement",
+        )
+        return [(row["opened"], row["clicked"]) for row in found]
+
+    def acts(hour: datetime) -> list[dict[str, Any]]:
+        return [
+            event(kind, 5, event_id=f"{kind}-{hour.isoformat()}", occurred_at=(hour + minutes).isoformat(), url="https://a.example/")
+            for kind, minutes in (("open", timedelta(minutes=5)), ("click", timedelta(minutes=6)))
+        ]  # fmt: skip
+
+    later = EIGHT + HOUR
+    write_file(tmp_path, "canonical", EIGHT, "a.jsonl", acts(EIGHT))
+    write_file(tmp_path, "canonical", later, "b.jsonl", [*acts(later), event("delivered", 3700, event_id="d")])
+    run_hours(warehouse_url, tmp_path, Window(EIGHT, later + HOUR))
+    ((_, before),) = last_acts()
+    assert before == later + timedelta(minutes=6)
+    write_file(tmp_path, "canonical", later, "b.jsonl", [event("delivered", 3700, event_id="d")])
+    run_hours(warehouse_url, tmp_path, Window(later, later + HOUR))
+    assert last_acts() == [(EIGHT + timedelta(minutes=5), EIGHT + timedelta(minutes=6))]
