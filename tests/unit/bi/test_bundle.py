@@ -115,6 +115,19 @@ def test_the_ids_of_a_bundle_are_the_same_in_every_language() -> None:
     assert bundle.files("fr")["dashboards/deliveries.yaml"]["dashboard_title"] == "Diffusions"
 
 
+def test_a_row_is_as_high_as_its_highest_chart_and_one_of_few_lines_lower_than_its_kind() -> None:
+    heights = {
+        place: part["meta"]["height"]
+        for board in ("deliveries", "delivery")
+        for place, part in FILES[f"dashboards/{board}.yaml"]["position"].items()
+        if isinstance(part, dict) and part["type"] == "CHART"
+    }
+    assert heights["CHART-deliveries_by_channel"] == 36
+    assert heights["CHART-delivery_bounces"] == 44
+    assert heights["CHART-deliveries_count"] == charts.HEIGHTS["number"]
+    assert len({heights[f"CHART-{name}"] for name in bundle.plan()["dashboards"]["delivery"]["rows"][2]}) == 1
+
+
 def test_the_query_of_a_chart_is_what_its_editor_shows() -> None:
     for name, chart in CHARTS.items():
         content = FILES[f"charts/{name}.yaml"]
