@@ -114,6 +114,12 @@ def test_a_report_fits_a_sheet_and_breaks_no_word_into_letters_on_a_phone(
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate(LETTERS) == []
+    letter = page.locator(".letter")
+    # Mails are made 600 dots wide: what does not fit is moved to, by finger or by keyboard.
+    assert letter.evaluate("box => box.scrollWidth > box.clientWidth")
+    letter.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("box => box.scrollLeft > 0", arg=letter.element_handle())
 
 
 def test_a_first_column_without_a_name_keeps_its_place_on_paper(login: Any, airflow: Any) -> None:

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from sillage.quickstart.embedded_postgres import free_port
+from support.proofs import whole_only
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -171,6 +172,7 @@ def test_old_code_on_a_newer_home_says_so_and_changes_nothing(home: Path) -> Non
         sillage(home, "psql", given="delete from public.sillage_migration where name like '999%';")
 
 
+@whole_only
 def test_airflows_command_line_knows_the_dags_and_plans_a_days_backfill(home: Path) -> None:
     listed = sillage(home, "airflow", "config", "get-value", "core", "dags_folder")
     assert listed.stdout.splitlines()[-1] == str(CHECKOUT / "dags"), listed.stderr

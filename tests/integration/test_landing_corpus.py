@@ -284,7 +284,7 @@ def test_tens_of_thousands_of_tiny_files_land_in_one_transaction_and_are_skipped
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", part(["lines", "one array on one line", "pretty", "no end of line"], 2))
+@pytest.mark.parametrize("layout", part(["pretty", "lines", "one array on one line", "no end of line"], 4))
 def test_memory_stays_bounded_however_large_the_file(url: str, folder: Path, layout: str) -> None:
     record = {
         "event": "open",

@@ -182,6 +182,7 @@ def test_a_late_hour_that_breaks_a_stage_is_held_back_and_told_and_the_run_publi
     assert alarm in [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
 
 
+@whole_only
 def test_a_held_back_hour_costs_later_runs_no_try_and_is_caught_up_once_its_file_is_repaired(
     workflow: Workflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

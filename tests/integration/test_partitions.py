@@ -15,6 +15,7 @@ from sillage.tabs.queries import logs, partitions
 from sillage.transform import building, publishing
 from sillage.window import HOUR, Window
 from support.hours import mart, rows, run_hours, write_file
+from support.proofs import whole_only
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 WIDTH = 2**20
@@ -116,6 +117,7 @@ def test_one_run_opens_as_many_partitions_as_its_deliveries_fill(
     assert events_of(warehouse_url) == 7 * 4
 
 
+@whole_only
 def test_a_partition_takes_no_new_deliveries_after_a_month(warehouse_url: str, tmp_path: Path) -> None:
     publish(warehouse_url, tmp_path, START, ["a"])
     publish(warehouse_url, tmp_path, START + timedelta(days=29), ["b"])

@@ -14,6 +14,7 @@ from sillage import demo, transform, warehouse
 from sillage.window import Window
 from support.hours import mart, rows, run_hours, settings_of
 from support.older_store import make_older, stored
+from support.proofs import whole_only
 from support.sql import run_sql
 
 START, END = datetime.fromisoformat("2026-01-05T00:00Z"), datetime.fromisoformat("2026-01-07T00:00Z")
@@ -59,6 +60,7 @@ def test_an_older_store_holds_the_same_events_afterwards_and_runs_go_on(
 
 
 @pytest.mark.slow
+@whole_only
 def test_whatever_breaks_it_off_every_event_is_read_once_and_it_goes_on(
     older: tuple[str, Path, list[dict[str, object]], dict[str, list[object]]],
 ) -> None:

@@ -132,6 +132,7 @@ def test_a_run_without_airflow_prints_the_whole_log_when_asked_to(machine: Machi
     assert not [line for line in log if line.isascii() and line.isprintable() and line not in told.stdout]
 
 
+@whole_only
 def test_a_run_that_fails_says_why_in_a_sentence_and_where_its_log_is(machine: Machine, receiver: Webhook) -> None:
     assert of_runs(receiver) == []
     machine.write(*({"event_id": "no event", "email": "planted@example.org"} for _ in range(2000)))
@@ -145,6 +146,7 @@ def test_a_run_that_fails_says_why_in_a_sentence_and_where_its_log_is(machine: M
     shutil.rmtree(machine.home / "zone" / "canonical")
 
 
+@whole_only
 def test_an_hour_whose_files_are_gone_on_purpose_is_run_when_asked_to(machine: Machine, receiver: Webhook) -> None:
     told = machine.sillage("run", "2026-01-01T00", "2026-01-01T01", "--allow-vanished")
     assert told.returncode == 0, told.stdout + told.stderr

@@ -26,6 +26,7 @@ from sillage.tabs import csv_export, guard
 from sillage.tabs.app import create_app
 from sillage.tabs.queries import reader as readers
 from sillage.tabs.queries.reader import BusyError, Reader
+from support.proofs import whole_only
 from support.tabs_airflow import serving
 from support.tabs_house import House
 
@@ -284,6 +285,7 @@ def test_an_export_left_idle_is_ended_by_the_warehouse_itself(house: House, monk
     reader.export().close()
 
 
+@whole_only
 def test_four_cancelled_exports_of_a_real_api_server_leave_every_page_answering(
     house: House, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -9,6 +9,7 @@ import psycopg2
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 from psycopg2 import errors
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -60,6 +61,7 @@ def create_app(reader: Reader | None = None, time_zone: str = zones.UTC_NAME) ->
     app.add_api_route("/{path:path}", nowhere, methods=["GET"])
     app.add_exception_handler(WarehouseError, _no_warehouse)
     app.add_exception_handler(psycopg2.Error, _refused)
+    app.add_exception_handler(SQLAlchemyError, _nobody_known)
     app.add_exception_handler(AnyHTTPException, _refusal)
     app.add_middleware(_Head)
     return app
@@ -149,6 +151,19 @@ def _refused(request: Request, error: Exception) -> Response:
         "trouble.html",
         503,
         message="The warehouse refused this page's question: the API server's log tells why.",
+    )
+
+
+def _nobody_known(request: Request, error: Exception) -> Response:
+    # Our own pages ask by psycopg2: this was Airflow, asking its metadata database who the caller is.
+    log.error("A page of the Tracking tabs was not made: Airflow's metadata database failed.", exc_info=error)
+    # Not a page of ours: whoever may be not logged in learns nothing.
+    return Response(
+        "Airflow's own database does not answer, so nobody can be let in: try again in a minute. "
+        "If it stays so, the API server's log tells why.",
+        503,
+        {"Retry-After": "30"},
+        media_type="text/plain",
     )
 
 

@@ -83,6 +83,7 @@ def outcome_of(checkout: Path, chosen: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@whole_only
 def test_the_source_that_contributing_shows_keeps_what_every_source_keeps(followed: Path) -> None:
     result = outcome_of(followed, "TestPigeon")
     assert result.returncode == 0, result.stdout
