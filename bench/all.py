@@ -48,6 +48,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "queries.py": ["{history}"],
     "bi.py": ["{history}"],
     "pages.py": ["{tabs}", "{owner}"],
+    "pages_over_deliveries.py": ["{history}"],
     "exports.py": [],
     "user_agents.py": ["speed"],
     "verdicts.py": [],

@@ -15,7 +15,7 @@ import statistics
 import sys
 import time
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -67,17 +67,16 @@ def engagement(described: dict[str, Any], start: Any, chance: random.Random) -> 
     return season.engagement(kind, described, start + timedelta(seconds=chance.randrange(3600)), chance)
 
 
-def write_history(zone: Path, deliveries: int) -> None:
-    """MESSAGES messages, and half as many opens and clicks, in so many deliveries."""
+def write_history(zone: Path, deliveries: int, start: datetime = HISTORY.start) -> None:
+    """MESSAGES messages, and half as many opens and clicks, in so many deliveries, in the hour that begins at `start`."""
     chance = random.Random(1)
     events = [
-        season.delivered(about(number, delivery_of(number, deliveries)), HISTORY.start, chance)
-        for number in range(MESSAGES)
+        season.delivered(about(number, delivery_of(number, deliveries)), start, chance) for number in range(MESSAGES)
     ]
     for _ in range(MESSAGES // 2):
         message = chance.randrange(MESSAGES)
-        events.append(engagement(about(message, delivery_of(message, deliveries)), HISTORY.start, chance))
-    season.write(zone, "sendgrid", HISTORY.start, events)
+        events.append(engagement(about(message, delivery_of(message, deliveries)), start, chance))
+    season.write(zone, "sendgrid", start, events)
 
 
 def write_hour(zone: Path, number: int, deliveries: int) -> Window:

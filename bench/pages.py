@@ -252,17 +252,23 @@ def report(result: Result) -> None:
     """Print the table, slowest page first."""
     print(f"{'page':<40} {'p50 ms':>8} {'p95 ms':>8} {'kB':>7}")
     for page in sorted(result.pages, key=lambda page: -page.p95):
-        mark = "  over the limit" if page.p95 > P95_LIMIT_MS else ""
+        mark = marked(page.p95, P95_LIMIT_MS)
         print(f"{page.name:<40} {page.p50:>8.0f} {page.p95:>8.0f} {page.byte_count / 1000:>7.0f}{mark}")
     grown = result.memory_after - result.memory_before
     slowest = max(result.pages, key=lambda page: page.p95)
     print(
         f"{len(result.pages)} pages, the slowest ({slowest.name}): p95 {slowest.p95:.0f} ms (limit {P95_LIMIT_MS:.0f} ms)"
+        f"{marked(slowest.p95, P95_LIMIT_MS)}"
     )
     print(
         f"API server: {result.memory_before:.0f} MB before, {result.memory_after:.0f} MB after:"
-        f" {grown:+.0f} MB (limit +{MEMORY_LIMIT_MB:.0f} MB)"
+        f" {grown:+.0f} MB (limit +{MEMORY_LIMIT_MB:.0f} MB){marked(grown, MEMORY_LIMIT_MB)}"
     )
+
+
+def marked(figure: float, limit: float) -> str:
+    """What stands behind a figure: nothing, or that it is over its limit."""
+    return "  over the limit" if figure > limit else ""
 
 
 def main(arguments: list[str]) -> int:
