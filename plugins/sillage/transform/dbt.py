@@ -42,6 +42,9 @@ def invoke(url: str, arguments: list[str], callback: Callable[[Any], None]) -> A
     """
     from dbt.cli.main import dbtRunner
 
+    from . import dbt_connections
+
+    dbt_connections.keep_open()
     # Views that cut days are in the zone that the tabs cut them in.
     zone = {"SILLAGE_DBT_TIME_ZONE": settings.load().time_zone}
     os.environ.update(warehouse.dbt_environment(url) | capacity.chosen(url).environment() | zone)
