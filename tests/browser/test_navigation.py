@@ -7,16 +7,11 @@ from typing import Any
 
 import pytest
 
-from support.tabs_pages import frame_of, open_tab
+from support.tabs_pages import frame_of, inside, open_tab
 
 pytestmark = pytest.mark.slow
 
 DELIVERY, LABEL = "d-soldes-hiver", "Soldes d'hiver J-1"
-
-
-def inside(page: Any) -> Any:
-    """The frame as what runs scripts."""
-    return next(frame for frame in page.frames if "/tracking/" in frame.url and "/plugin/" not in frame.url)
 
 
 def wait_until(page: Any, expression: str) -> None:

@@ -26,4 +26,11 @@ def open_tab(page: Any, url: str, path: str) -> Any:
     page.goto(f"{url}/plugin/tracking{prefix}/tracking{path}")
     frame = frame_of(page)
     frame.locator("main").wait_for()
+    # The scripts come last: a link that is followed before them is an ordinary one.
+    inside(page).wait_for_load_state()
     return frame
+
+
+def inside(page: Any) -> Any:
+    """The frame of the tabs as what runs scripts."""
+    return next(frame for frame in page.frames if "/tracking/" in frame.url and "/plugin/" not in frame.url)
