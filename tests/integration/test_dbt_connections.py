@@ -37,7 +37,7 @@ def test_a_run_opens_fewer_connections_than_it_builds_models(
     write_file(tmp_path, "canonical", EIGHT, "events.jsonl", [event("delivered", 0)])
     before = sessions(server, database)
     run_hours(warehouse_url, tmp_path, Window(EIGHT, EIGHT + HOUR))
-    # Most are the stages' own; dbt has sixty models and two threads.
+    # Most are the stages' own; dbt has eighty models and two threads.
     assert sessions(server, database) - before < 60
 
 
