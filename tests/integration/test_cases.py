@@ -42,7 +42,7 @@ def assert_answers(url: str, case: Path) -> None:
         assert found == [[plain(value) for value in row] for row in question["rows"]], question["sql"]
 
 
-@pytest.mark.parametrize("name", part(sorted(folder.name for folder in CASES.iterdir()), 5))
+@pytest.mark.parametrize("name", part(sorted(folder.name for folder in CASES.iterdir()), 8))
 def test_a_real_life_input_gives_the_right_answers(warehouse_url: str, tmp_path: Path, name: str) -> None:
     case, zone = CASES / name, tmp_path / "landing"
     steps = sorted((case / "landing").glob("step*"))

@@ -189,6 +189,7 @@ def test_airflows_command_line_knows_the_dags_and_plans_a_days_backfill(home: Pa
     assert planned.stdout.count("| 2026-01-01 ") == 24, planned.stderr
 
 
+@whole_only
 def test_a_backup_with_its_secrets_comes_back_in_another_home(home: Path, tmp_path: Path) -> None:
     run = "('test', '2026-01-01T00:00Z', '2026-01-01T01:00Z', 'failed')"
     given = f"insert into ops.run (run_id, window_start, window_end, state) values {run};"

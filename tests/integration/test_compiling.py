@@ -12,6 +12,7 @@ import pytest
 
 from sillage import transform, warehouse
 from support.hours import rows
+from support.proofs import whole_only
 
 CHECKOUT = Path(__file__).parents[2]
 # What sqlfluff compiles here names a published table, and one that is partitioned.
@@ -32,6 +33,7 @@ def test_what_reads_the_project_leaves_the_database_as_it_was(warehouse_url: str
     assert relations(warehouse_url) == before
 
 
+@whole_only
 def test_linting_leaves_the_database_as_it_was(warehouse_url: str) -> None:
     before = relations(warehouse_url)
     models = CHECKOUT / "dbt_project/models/intermediate/work"

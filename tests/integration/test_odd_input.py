@@ -45,7 +45,7 @@ def assert_accounted(url: str, source: str, hour: datetime, least: int, are_repe
     assert published[taken] + are_repeats * published["duplicate_count"] >= least / 4
 
 
-@pytest.mark.parametrize("source", part(SOURCES, 2))
+@pytest.mark.parametrize("source", part(SOURCES, 4))
 def test_an_odd_member_never_stops_an_hour_and_every_record_is_accounted_for(
     warehouse_url: str, tmp_path: Path, source: str
 ) -> None:
@@ -61,7 +61,7 @@ def test_an_odd_member_never_stops_an_hour_and_every_record_is_accounted_for(
     assert_accounted(warehouse_url, source, EIGHT, written)
 
 
-@pytest.mark.parametrize("source", part(SOURCES, 2))
+@pytest.mark.parametrize("source", part(SOURCES, 4))
 def test_no_text_is_too_long_for_a_key(warehouse_url: str, tmp_path: Path, source: str) -> None:
     values = LONG if ARE_WHOLE else {name: text for name, text in LONG.items() if len(text) < 10_000}
     found = list(odd_documents(source, values))

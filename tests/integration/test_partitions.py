@@ -153,6 +153,7 @@ def test_an_older_stores_partitions_keep_their_range_and_the_rest_is_one_more(
         assert mart(old, name, {"as_of"}) == mart(new, name, {"as_of"}), name
 
 
+@whole_only
 def test_a_recipients_log_is_planned_for_the_partitions_that_hold_it(
     warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

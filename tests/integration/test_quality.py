@@ -93,7 +93,7 @@ def test_every_rule_has_a_row_that_breaks_it(severity: str) -> None:
     assert set(BREAKS[severity]) == set(shipped(severity))
 
 
-@pytest.mark.parametrize("name", part(sorted(BREAKS["critical"]), 3))
+@pytest.mark.parametrize("name", part(sorted(BREAKS["critical"]), 5))
 def test_a_broken_row_stops_the_run_with_the_sentence_of_its_rule(
     house: str, options: settings.Settings, tmp_path: Path, name: str
 ) -> None:
@@ -134,7 +134,7 @@ def test_the_alarm_tells_a_stranger_rule_table_window_rows_examples_reason_and_r
     ]
 
 
-@pytest.mark.parametrize("name", part(sorted(BREAKS["warning"]), 3))
+@pytest.mark.parametrize("name", part(sorted(BREAKS["warning"]), 5))
 def test_a_failed_warning_is_recorded_and_logged_and_the_run_goes_on(
     house: str, options: settings.Settings, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:

@@ -100,6 +100,7 @@ def of_runs(receiver: Webhook) -> list[str]:
     return [f"{one['event']} {one['cause']}" for one in receiver.messages if one["run_id"]]
 
 
+@whole_only
 def test_a_run_without_airflow_prints_what_it_did_and_keeps_the_whole_log_in_a_file(machine: Machine) -> None:
     delivered = {"event_type": "delivered", "occurred_at": "2026-01-01T00:01:00Z"}
     machine.write(
@@ -178,6 +179,7 @@ def test_a_run_through_airflow_prints_what_it_did_and_the_logs_of_its_tasks_when
     assert re.search(r"^[12] hours? published", told.stdout, re.MULTILINE), told.stdout
 
 
+@whole_only
 def test_a_run_that_fails_is_one_message_of_the_dags_callback_and_one_more_when_its_hour_is_published(
     machine: Machine, receiver: Webhook
 ) -> None:
@@ -204,7 +206,7 @@ def test_a_run_that_fails_is_one_message_of_the_dags_callback_and_one_more_when_
     assert "planted-token" not in logs
 
 
-@pytest.mark.parametrize("name", part(["scheduler", "api-server", "triggerer", "dag-processor", "collector"], 3))
+@pytest.mark.parametrize("name", part(["scheduler", "api-server", "triggerer", "dag-processor", "collector"], 5))
 def test_a_component_that_is_killed_comes_back_without_a_hand(machine: Machine, name: str) -> None:
     family = machine.family(name)
     family[0].kill()

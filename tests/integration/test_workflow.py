@@ -23,6 +23,7 @@ import pytest
 from sillage import backup, transform
 from sillage.quickstart.embedded_postgres import Server, binaries
 from sillage.warehouse import roles
+from support.proofs import whole_only
 from support.sql import run_sql
 
 pytestmark = pytest.mark.slow
@@ -265,6 +266,7 @@ def test_a_window_beyond_the_size_is_landed_in_groups_and_published(house: House
     assert house.rows("select event_count from marts.workflow_windows where window_start = %s", window) == [(600,)]
 
 
+@whole_only
 def test_two_runs_started_together_queue_for_the_turn_and_both_publish(
     house: House, first: tuple[str, str, str]
 ) -> None:

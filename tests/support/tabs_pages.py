@@ -20,12 +20,18 @@ def frame_of(page: Any) -> Any:
     return page.frame_locator("iframe").first
 
 
-def open_tab(page: Any, url: str, path: str) -> Any:
-    """Open a page of the tabs through Airflow's own address; returns its frame."""
+def open_tab_without_scripts(page: Any, url: str, path: str) -> Any:
+    """Open a page of the tabs through Airflow's own address, whether or not its scripts come; returns its frame."""
     prefix = "/" + url.split("/", 3)[3]
     page.goto(f"{url}/plugin/tracking{prefix}/tracking{path}")
     frame = frame_of(page)
     frame.locator("main").wait_for()
+    return frame
+
+
+def open_tab(page: Any, url: str, path: str) -> Any:
+    """Open a page of the tabs through Airflow's own address, with its scripts; returns its frame."""
+    frame = open_tab_without_scripts(page, url, path)
     # The scripts come last: a link that is followed before them is an ordinary one.
     inside(page).wait_for_load_state()
     return frame
