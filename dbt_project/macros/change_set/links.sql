@@ -7,6 +7,14 @@
     end
 {%- endmacro %}
 
+{# A link's label and its category, as everybody may read them. #}
+{% macro link_label_of(payload) -%} {{ without_addresses(json_text(payload, 'label')) }} {%- endmacro %}
+
+{% macro link_category_of(payload) -%} {{ without_addresses(json_text(payload, 'category')) }} {%- endmacro %}
+
+{# What names a link's entry among the catalog's: a link's own id is one within its delivery. #}
+{% macro link_entry_key(delivery_id, link_id) -%} {{ delivery_id }} || chr(31) || {{ link_id }} {%- endmacro %}
+
 {% macro content_part_of(payload) -%}
     case when {{ json_text(payload, 'content_part') }} in ('html', 'text') then {{ json_text(payload, 'content_part') }} end
 {%- endmacro %}

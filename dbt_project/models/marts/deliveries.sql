@@ -1,7 +1,8 @@
-with catalog as (
+with catalog as {{ asked_anew() }} (
 
     select
-        delivery_id,
+        -- By its key, so that who asks for one delivery reads one entry.
+        entry_key as delivery_id,
         {{ without_addresses(json_text('payload', 'label')) }} as label,
         {{ without_addresses(json_text('payload', 'subject')) }} as subject,
         {{ without_addresses(json_text('payload', 'channel')) }} as channel,
@@ -14,11 +15,21 @@ with catalog as (
 
 ),
 
+-- Each once: what has events, and what the catalog alone knows.
 known as (
 
-    select delivery_id from catalog
-    union
-    select delivery_id from {{ ref('int_delivery_spans') }}
+    select
+        delivery_id,
+        sent_at
+    from {{ ref('int_delivery_spans') }}
+
+    union all
+
+    select
+        catalog.delivery_id,
+        null as sent_at
+    from catalog
+    where not exists (select 1 from {{ ref('int_delivery_spans') }} as spans where spans.delivery_id = catalog.delivery_id)
 
 )
 
@@ -31,7 +42,6 @@ select
     cast(coalesce(catalog.text_only_count, 0) as bigint) as text_only_count,
     coalesce(catalog.is_tracking_enabled, true) as is_tracking_enabled,
     coalesce(catalog.is_open_tracking_enabled, true) as is_open_tracking_enabled,
-    spans.sent_at
+    known.sent_at
 from known
 left join catalog on known.delivery_id = catalog.delivery_id
-left join {{ ref('int_delivery_spans') }} as spans on known.delivery_id = spans.delivery_id

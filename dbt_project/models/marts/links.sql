@@ -1,11 +1,11 @@
-with catalog_links as (
+with catalog_links as {{ asked_anew() }} (
 
     select
         link_id,
         delivery_id,
         url,
-        {{ without_addresses(json_text('payload', 'label')) }} as label,
-        {{ without_addresses(json_text('payload', 'category')) }} as category,
+        {{ link_label_of('payload') }} as label,
+        {{ link_category_of('payload') }} as category,
         {{ link_type_of('payload') }} as link_type,
         {{ content_part_of('payload') }} as content_part,
         {{ json_position('payload', 'position') }} as position,

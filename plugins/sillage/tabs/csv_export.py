@@ -41,13 +41,11 @@ def safe(value: Any) -> Any:
     """`value` as a cell: a text that a spreadsheet would run gets an apostrophe before it; numbers stay numbers."""
     if value is None:
         return ""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
     if isinstance(value, str):
-        if value[:1].isalnum() and "\0" not in value:
-            return value  # as almost every cell of a million rows
         # A NUL ends the file for some readers.
         text = value.replace("\0", "")
         return f"'{text}" if _FORMULA.match(text) else text
@@ -75,7 +73,13 @@ def lines(
     buffer.write("\ufeff")
     writer.writerow(header)
     for number, row in enumerate(rows, 1):
-        cells = [safe(value) for value in row]
+        # Almost every cell of a million rows is a number or such a text: a call for each takes a third of the time.
+        cells = [
+            value
+            if type(value) is int or (type(value) is str and value[:1].isalnum() and "\0" not in value)
+            else safe(value)
+            for value in row
+        ]
         if delimiter == ";":
             cells = [str(cell).replace(".", ",") if isinstance(cell, (Decimal, float)) else cell for cell in cells]
         writer.writerow(cells)

@@ -91,7 +91,7 @@ keyed as (
             when 'delivery' then delivery_id
             when 'recipient' then recipient_id
             when 'consent' then recipient_id
-            when 'link' then delivery_id || chr(31) || link_id
+            when 'link' then {{ link_entry_key('delivery_id', 'link_id') }}
             when 'message' then message_ref
         end as entry_key
     from named

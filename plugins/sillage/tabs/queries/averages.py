@@ -59,11 +59,17 @@ def earlier(cursor: Any, alike: Alike, sent_at: datetime, is_people: bool) -> di
         ]
     cursor.execute(
         f"""
+        with delivery as materialized (
+            select delivery_id, is_tracking_enabled, is_open_tracking_enabled from marts.deliveries
+            where channel = %(channel)s and (%(category)s::text is null or category = %(category)s)
+                and delivery_id not like 'unassigned:%%'
+                and sent_at < %(sent_at)s and sent_at > %(sent_at)s - %(months)s * interval '1 month'
+        )
         select {", ".join(columns)}
-        from marts.deliveries as delivery join marts.delivery_statistics as statistics using (delivery_id)
-        where delivery.channel = %(channel)s and (%(category)s::text is null or delivery.category = %(category)s)
-            and delivery.delivery_id not like 'unassigned:%%'
-            and delivery.sent_at < %(sent_at)s and delivery.sent_at > %(sent_at)s - %(months)s * interval '1 month'
+        from delivery join (
+            -- As a list, because joined all deliveries' counters would be added up first.
+            select * from marts.delivery_statistics where delivery_id = any(array(select delivery_id from delivery))
+        ) as statistics using (delivery_id)
         """,
         {"channel": alike.channel, "category": alike.category, "months": alike.months, "sent_at": sent_at},
     )

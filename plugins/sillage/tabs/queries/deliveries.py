@@ -83,23 +83,21 @@ class Search:
 def listed(cursor: Any, search: Search) -> tuple[list[Any], int]:
     """A page of deliveries that `search` finds, and how many it finds in all."""
     conditions, values = _conditions(search)
-    values |= {"limit": search.page_size, "offset": (search.page - 1) * search.page_size}
-    if search.sort not in OF_DELIVERIES:
-        rows = _with_figures(cursor, search, conditions, values)
-        return rows, _count(cursor, search) if not rows else rows[0].found_count
-    # Only an order by a figure needs the counters of all deliveries added up: else those of the page are enough.
+    # Only an order by a figure needs the counters of all deliveries, and of these the one alone: the planner leaves out the others.
+    figures = (
+        "" if search.sort in OF_DELIVERIES else "left join marts.delivery_statistics as statistics using (delivery_id)"
+    )
     cursor.execute(
         f"""
-        select delivery_id, count(*) over () as found_count from marts.deliveries as delivery where {conditions}
+        select delivery_id, count(*) over () as found_count from marts.deliveries as delivery {figures} where {conditions}
         order by {_order(search)} limit %(limit)s offset %(offset)s
         """,
-        values,
+        {**values, "limit": search.page_size, "offset": (search.page - 1) * search.page_size},
     )
     found = cursor.fetchall()
     if not found:
         return [], _count(cursor, search)
-    values = {"ids": [row.delivery_id for row in found], "limit": search.page_size, "offset": 0}
-    return _with_figures(cursor, search, "delivery.delivery_id = any(%(ids)s)", values), found[0].found_count
+    return _with_figures(cursor, search, [row.delivery_id for row in found]), found[0].found_count
 
 
 def _count(cursor: Any, search: Search) -> int:
@@ -109,23 +107,21 @@ def _count(cursor: Any, search: Search) -> int:
     return found
 
 
-def _with_figures(cursor: Any, search: Search, conditions: str, values: dict[str, Any]) -> list[Any]:
+def _with_figures(cursor: Any, search: Search, delivery_ids: Sequence[str]) -> list[Any]:
     prefix = "human_" if search.is_people else ""
-    among = "where delivery_id = any(%(ids)s)" if "ids" in values else ""
     cursor.execute(
         f"""
         select delivery.*, statistics.targeted_count, statistics.delivered_count,
             statistics.{prefix}recipient_open_count as opens, statistics.{prefix}recipient_click_count as clicks,
             {_unrounded(f"statistics.{prefix}open_rate", f"statistics.{prefix}recipient_open_count")} as open_rate,
             {_unrounded(f"statistics.{prefix}click_rate", f"statistics.{prefix}recipient_click_count")} as click_rate,
-            statistics.{prefix}opt_out_count as opt_outs, count(*) over () as found_count
+            statistics.{prefix}opt_out_count as opt_outs
         from marts.deliveries as delivery
-        left join (select * from marts.delivery_statistics {among}) as statistics on statistics.delivery_id = delivery.delivery_id
-        where {conditions}
+        left join (select * from marts.delivery_statistics where delivery_id = any(%(ids)s)) as statistics using (delivery_id)
+        where delivery_id = any(%(ids)s)
         order by {_order(search)}
-        limit %(limit)s offset %(offset)s
         """,
-        values,
+        {"ids": list(delivery_ids)},
     )
     return list(cursor.fetchall())
 
@@ -178,8 +174,7 @@ def in_time(cursor: Any, search: Search) -> tuple[list[Any], int]:
     cursor.execute(
         f"""
         with found as materialized (
-            select delivery_id, label, sent_at, is_tracking_enabled, is_open_tracking_enabled, count(*) over () as found_count
-            from marts.deliveries as delivery
+            select delivery_id, count(*) over () as found_count from marts.deliveries as delivery
             where {conditions} and sent_at is not null and delivery_id not like 'unassigned:%%'
             order by sent_at desc, delivery_id limit {MOST_IN_TREND}
         )

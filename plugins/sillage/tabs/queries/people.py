@@ -40,7 +40,8 @@ WHOLE = 60_000
 # Of a larger one, the recipients of so many events at a time in the order of ids, until a page is full or this time is over.
 STEP_EVENTS = 1000
 SECONDS = 0.06
-# People who did what an index knows are looked up one by one where they did it no more often than this.
+# People who did what an index knows, or anything in a delivery that is read whole, are looked up one by one where they did it no
+# more often than this.
 FEW_EVENTS = 2000
 _FENCE = " offset 0"
 # An export's rows get their addresses so many at a time.
@@ -114,36 +115,49 @@ def is_large(cursor: Any, number: int) -> bool:
 
 def page(cursor: Any, search: Search, after: tuple[Any, str] | None = None) -> Found:
     """The people that `search` finds after the place `after`, at most PAGE."""
-    within = _few(cursor, search)
-    if within is None and is_large(cursor, search.number):
+    is_whole = not is_large(cursor, search.number)
+    within = _few(cursor, search, is_whole)
+    if within is None and not is_whole:
         # Its places are ids, twice: one of another order has an id, and any value before it.
         return _stepwise(cursor, search, after[1] if after else "")
     query, values = _query(cursor, search, within)
     column, direction = _order(search)
     place = ""
     if after:
-        place = f"where ({column}, recipient_id) {'<' if search.is_descending else '>'} (%(after_value)s, %(after_id)s)"
+        place = (
+            f"where (ordered_by, recipient_id) {'<' if search.is_descending else '>'} (%(after_value)s, %(after_id)s)"
+        )
         values |= {"after_value": after[0], "after_id": after[1]}
+    # The planner leaves out what is asked for by nobody: all people are counted by what finds and orders them, and the rest is
+    # read for those of the page.
     cursor.execute(
         f"""
-        with found as materialized ({query})
+        with found as materialized (select recipient_id, messages, {column} as ordered_by from ({query}) as person)
         select total.*, people.*
         from (select count(*) as found_people, coalesce(sum(messages), 0)::bigint as found_messages from found) as total
         left join lateral (
-            select * from found {place} order by {column} {direction}, recipient_id {direction} limit {PAGE + 1}
+            select recipient_id, ordered_by from found {place} order by ordered_by {direction}, recipient_id {direction}
+            limit {PAGE + 1}
         ) as people on true
         """,
         values,
     )
     all_rows = cursor.fetchall()
-    rows = [row for row in all_rows if row.recipient_id is not None]
-    last = rows[PAGE - 1] if len(rows) > PAGE else None
+    places = [(row.ordered_by, row.recipient_id) for row in all_rows if row.recipient_id is not None]
     return Found(
-        _with_addresses(cursor, rows[:PAGE]),
-        (getattr(last, column), last.recipient_id) if last else None,
+        _rows_of(cursor, search, [recipient_id for _, recipient_id in places[:PAGE]]),
+        places[PAGE - 1] if len(places) > PAGE else None,
         int(all_rows[0].found_people),
         int(all_rows[0].found_messages),
     )
+
+
+def _rows_of(cursor: Any, search: Search, recipient_ids: Sequence[str]) -> list[Any]:
+    """The rows of these people, all of whom the search finds, in this order."""
+    query, values = _query(cursor, search, recipient_ids)
+    cursor.execute(query, values)
+    rows = {row.recipient_id: row for row in cursor.fetchall()}
+    return _with_addresses(cursor, [rows[recipient_id] for recipient_id in recipient_ids])
 
 
 def every(cursor: Any, search: Search) -> Iterator[Any]:
@@ -174,12 +188,15 @@ def _order(search: Search) -> tuple[str, str]:
     return _COLUMNS.get(search.sort, search.sort), "desc" if search.is_descending else "asc"
 
 
-def _few(cursor: Any, search: Search) -> list[str] | None:
-    """The recipients among whom all that `search` finds are, where an index knows them and they are few; None otherwise."""
+def _few(cursor: Any, search: Search, is_whole: bool) -> list[str] | None:
+    """The recipients among whom all that `search` finds are, where they are few; None otherwise.
+
+    What no index knows is asked for where `is_whole`: all events of the delivery may be read.
+    """
     if search.recipient_ids is not None:
         return list(search.recipient_ids)
     act, values = _act(cursor, search)
-    if not (act.endswith(_FENCE) or search.counted.since):
+    if not (is_whole or act.endswith(_FENCE) or search.counted.since):
         return None
     cursor.execute(
         f"select recipient_id from intermediate.int_events where delivery_number = %(number)s and {act} limit {FEW_EVENTS + 1}",
