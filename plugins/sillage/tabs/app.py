@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .. import settings
 from ..warehouse.connection import WarehouseError
 from . import csv_export, guard, rendering, zones
+from .published_cache import PublishedCache
 from .queries.reader import BusyError, Reader
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def create_app(reader: Reader | None = None, time_zone: str = zones.UTC_NAME) ->
         app.state.currency = chosen.currency
         app.state.docs_url, app.state.dashboards_url = chosen.docs_url, chosen.dashboards_url
     app.state.reader, app.state.time_zone = reader, time_zone
-    app.state.averages, app.state.choices = {}, {}
+    app.state.cache = PublishedCache()
     for module in (deliveries, delivery, links, logs, people, recipients, report, throughput, why, workflow):
         app.include_router(module.router)
     app.add_api_route("/", start, methods=["GET"])

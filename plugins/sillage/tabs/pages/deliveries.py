@@ -10,7 +10,8 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from .. import comparison, csv_export, figures, guard, state, trend, zones
 from ..curves import SideBySide
-from ..queries import activity, deliveries, workflow
+from ..published_cache import PublishedCache
+from ..queries import activity, deliveries
 from ..rendering import page
 from .delivery import MOST_ADDED, curves_of
 
@@ -27,7 +28,7 @@ def listed(request: Request) -> Response:
     """Search, filter, sort, page."""
     search = _asked(request)
     with request.app.state.reader.snapshot() as cursor:
-        rows, found = deliveries.listed(cursor, search)
+        rows, found = _listed(cursor, request, search)
         channels, categories = _choices(cursor, request)
         as_of = deliveries.freshness(cursor)
     pages = max(-(-found // search.page_size), 1)
@@ -73,15 +74,20 @@ def listed_csv(request: Request) -> Response:
 
 
 def _choices(cursor: Any, request: Request) -> tuple[list[str], list[str]]:
-    """What the filter offers, kept until the next publication: it reads every delivery."""
-    published_at = workflow.publication(cursor)
-    kept: dict[Any, tuple[list[str], list[str]]] = request.app.state.choices
-    found = kept.get(published_at)
-    if found is None:
-        found = deliveries.choices(cursor)
-        kept.clear()
-        kept[published_at] = found
-    return found
+    """What the filter offers: it reads every delivery."""
+    cache: PublishedCache = request.app.state.cache
+    return cache.get(cursor, "choices", lambda: deliveries.choices(cursor))
+
+
+def _listed(cursor: Any, request: Request, search: deliveries.Search) -> tuple[list[Any], int]:
+    """The page; which deliveries are on it is kept where their order adds up the counters of all."""
+    cache: PublishedCache = request.app.state.cache
+    ids, found = (
+        deliveries.found(cursor, search)
+        if search.sort in deliveries.OF_DELIVERIES
+        else cache.get(cursor, ("order", search), lambda: deliveries.found(cursor, search))
+    )
+    return deliveries.with_figures(cursor, search, ids), found
 
 
 def _asked(request: Request) -> deliveries.Search:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from .. import airflow_state, figures, state, zones
 from ..curves import Curves
+from ..published_cache import PublishedCache
 from ..queries import activity, averages, bounces, deliveries, workflow
 from ..rendering import page, speech_of
 
@@ -88,22 +89,19 @@ def alike_of(request: Request, delivery: Any) -> averages.Alike:
 
 
 def average_of(cursor: Any, request: Request, delivery: Any, is_people: bool) -> dict[str, averages.Average] | None:
-    """What `delivery` is compared with, kept until the next publication: it reads every delivery's counters.
+    """What `delivery` is compared with: it reads the counters of all that are alike.
 
     None where nothing is earlier or later: what was never sent, and the events that name no delivery.
     """
     if delivery.sent_at is None or delivery.delivery_id.startswith("unassigned:"):
         return None
-    published_at = workflow.publication(cursor)
-    kept: dict[Any, dict[str, averages.Average]] = request.app.state.averages
+    cache: PublishedCache = request.app.state.cache
     alike = alike_of(request, delivery)
-    key = (published_at, alike, delivery.sent_at, is_people)
-    if key not in kept:
-        # A new publication makes all older ones useless; a thousand deliveries are more than anyone opens in an hour.
-        for old in [old for old in list(kept) if old[0] != published_at or len(kept) > 1000]:
-            kept.pop(old, None)
-        kept[key] = averages.earlier(cursor, alike, delivery.sent_at, is_people)
-    return kept[key]
+    return cache.get(
+        cursor,
+        ("average", alike, delivery.sent_at, is_people),
+        lambda: averages.earlier(cursor, alike, delivery.sent_at, is_people),
+    )
 
 
 def curves_of(cursor: Any, request: Request, chosen: Sequence[Any], is_people: bool) -> Curves | None:

@@ -82,6 +82,12 @@ class Search:
 
 def listed(cursor: Any, search: Search) -> tuple[list[Any], int]:
     """A page of deliveries that `search` finds, and how many it finds in all."""
+    ids, count = found(cursor, search)
+    return with_figures(cursor, search, ids), count
+
+
+def found(cursor: Any, search: Search) -> tuple[list[str], int]:
+    """The ids of a page of deliveries that `search` finds, in its order, and how many it finds in all."""
     conditions, values = _conditions(search)
     # Only an order by a figure needs the counters of all deliveries, and of these the one alone: the planner leaves out the others.
     figures = (
@@ -94,10 +100,8 @@ def listed(cursor: Any, search: Search) -> tuple[list[Any], int]:
         """,
         {**values, "limit": search.page_size, "offset": (search.page - 1) * search.page_size},
     )
-    found = cursor.fetchall()
-    if not found:
-        return [], _count(cursor, search)
-    return _with_figures(cursor, search, [row.delivery_id for row in found]), found[0].found_count
+    rows = cursor.fetchall()
+    return [row.delivery_id for row in rows], rows[0].found_count if rows else _count(cursor, search)
 
 
 def _count(cursor: Any, search: Search) -> int:
@@ -107,7 +111,8 @@ def _count(cursor: Any, search: Search) -> int:
     return found
 
 
-def _with_figures(cursor: Any, search: Search, delivery_ids: Sequence[str]) -> list[Any]:
+def with_figures(cursor: Any, search: Search, delivery_ids: Sequence[str]) -> list[Any]:
+    """Those of `delivery_ids` with what a list shows of them, in the order of `search`."""
     prefix = "human_" if search.is_people else ""
     cursor.execute(
         f"""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -150,14 +149,9 @@ def page(
 def every(cursor: Any, search: Search) -> Iterator[Event]:
     """All of them, one by one, for an export, without their deliveries' labels; `cursor` should fetch in portions."""
     _execute(cursor, search, together(ORDERS[search.sort]), None, None)
-    # The server makes the next portion while this one is written.
-    with cursor.connection.cursor(cursor_factory=NamedTupleCursor) as other, ThreadPoolExecutor(1) as ahead:
-        rows = cursor.fetchmany(PORTION)
-        while rows:
-            found = _labelled(other, rows, with_deliveries=False)
-            following = ahead.submit(cursor.fetchmany, PORTION)
-            yield from found
-            rows = following.result()
+    with cursor.connection.cursor(cursor_factory=NamedTupleCursor) as other:
+        while rows := cursor.fetchmany(PORTION):
+            yield from _labelled(other, rows, with_deliveries=False)
 
 
 @dataclass(frozen=True)
