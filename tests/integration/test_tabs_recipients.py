@@ -358,3 +358,15 @@ def test_the_story_of_a_message_tells_each_step_with_its_reason_in_words(warehou
         assert ids(get(masking, "/delivery/recipients", id="d", q="r-full@one.example")) == ["r-full"]
     finally:
         reader.close()
+
+
+def test_who_is_found_by_a_beginning_comes_before_who_is_found_by_a_part(warehouse_url: str, tmp_path: Path) -> None:
+    events = [
+        event("delivered", 0, recipient_id=name, email=f"{address}@mail.example")
+        for name, address in (("r1", "joanna"), ("r2", "anna"), ("anna-3", "other"))
+    ]
+    write_file(tmp_path, "canonical", EIGHT, "events.jsonl", events)
+    run_hours(warehouse_url, tmp_path, Window(EIGHT, EIGHT + HOUR), late_hours=0)
+    with Reader(warehouse_url).snapshot() as cursor:
+        found, _ = recipients.search(cursor, "anna", by_part=True)
+    assert [row.recipient_id for row in found] == ["anna-3", "r2", "r1"]
