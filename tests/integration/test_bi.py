@@ -23,6 +23,7 @@ from psycopg2.errors import DivisionByZero
 from sillage import outbox
 from sillage.window import HOUR, Window
 from support.hours import mart, rows, run_hours, write_file
+from support.proofs import whole_only
 from support.release_warehouse import START, write_hour
 from support.s3_stub import connected
 from support.sql import run_sql
@@ -199,6 +200,7 @@ def dbt(folder: Path, url: str, *words: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, env=surroundings, cwd=folder, capture_output=True, text=True, check=False)
 
 
+@whole_only
 @pytest.mark.slow
 def test_the_consumers_package_builds_in_a_project_of_its_own_and_tells_when_the_workflow_stands_still(
     formulas_url: str, analyst: str, tmp_path: Path

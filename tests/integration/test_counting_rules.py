@@ -21,6 +21,7 @@ from sillage.tabs.queries.reader import Reader
 from sillage.window import HOUR, Window
 from support.canonical import EIGHT, event
 from support.hours import rows, run_hours, write_file
+from support.proofs import whole_only
 from support.tabs_client import client_of
 
 
@@ -60,6 +61,7 @@ def test_a_run_notes_its_rules_and_figures_of_the_rules_in_force_need_nothing(
     assert counting_rules.notice(warehouse_url) is None
 
 
+@whole_only
 def test_the_notice_stays_until_everything_was_recomputed_and_published(older: str, tmp_path: Path) -> None:
     (old,) = rows(older, "select ended_at from ops.run")
     for index, recompute in ((2, None), (3, "d")):

@@ -90,6 +90,7 @@ def test_a_message_that_is_named_early_late_or_twice_counts_in_its_delivery(
     assert sums == {"events": 2, "repeats": 1}
 
 
+@whole_only
 def test_a_message_that_is_named_no_longer_goes_back_to_where_it_was(warehouse_url: str, tmp_path: Path) -> None:
     write(tmp_path, 0, "unnamed.jsonl", sendgrid("spamreport", 9, "s1"))
     run_hours(warehouse_url, tmp_path, Window(EIGHT, EIGHT + HOUR), is_checked=True)

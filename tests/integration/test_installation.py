@@ -15,6 +15,7 @@ import pytest
 from sillage import installation, settings
 from sillage.quickstart.embedded_postgres import Server, free_port
 from support.hours import rows
+from support.proofs import whole_only
 from support.sql import run_sql
 
 PAGE = Path(__file__).parents[2] / "docs" / "existing-airflow.md"
@@ -62,6 +63,7 @@ def test_an_administrator_who_is_no_superuser_installs_and_uninstalls(
     assert (left, rows(own_server.url("postgres"), "select 1 from pg_database where datname = 'sillage'")) == ([], [])
 
 
+@whole_only
 @pytest.mark.slow
 def test_a_superuser_installs_and_leaves_the_databases_of_others_as_they_are(
     own_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -15,6 +15,7 @@ from sillage import settings, transform, warehouse
 from sillage.window import HOUR, Window
 from support.canonical import EIGHT, event
 from support.hours import rows, run_hours, write_file
+from support.proofs import whole_only
 
 WINDOW = Window(EIGHT, EIGHT + HOUR)
 NEXT = Window(EIGHT + HOUR, EIGHT + 2 * HOUR)
@@ -179,6 +180,7 @@ def test_a_column_that_goes_is_refused_by_name_where_an_operators_view_reads_the
     assert columns_of(landed, "delivery_domains") == COLUMNS["delivery_domains"]
 
 
+@whole_only
 def test_a_reader_that_hangs_on_a_view_to_be_replaced_does_not_make_the_others_queue_for_long(
     landed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

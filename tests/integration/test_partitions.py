@@ -100,6 +100,7 @@ def test_many_small_deliveries_share_a_partition_and_a_full_one_is_followed_by_t
     assert events_of(warehouse_url) == 34 * 4
 
 
+@whole_only
 def test_one_run_opens_as_many_partitions_as_its_deliveries_fill(
     warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ from sillage.warehouse import roles
 from sillage.window import HOUR, Window
 from support.canonical import EIGHT, event
 from support.hours import mart, rows, run_hours, write_file
+from support.proofs import whole_only
 from support.sql import run_sql
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -91,6 +92,7 @@ def primary() -> Iterator[Server]:
     subprocess.run(["rm", "-rf", str(folder)], check=True)
 
 
+@whole_only
 def test_bi_tools_read_the_replica_and_the_probe_tells_what_they_do_not_see_yet(
     primary: Server, tmp_path: Path
 ) -> None:

@@ -167,6 +167,7 @@ def test_what_is_started_is_well_and_starting_again_changes_no_process(machine: 
     assert {name: machine.pid(name) for name in pids} == pids
 
 
+@whole_only
 def test_a_run_through_airflow_prints_what_it_did_and_the_logs_of_its_tasks_when_asked_to(machine: Machine) -> None:
     machine.write(
         {"event_id": "e3", "event_type": "delivered", "occurred_at": "2026-01-01T00:01:00Z", "recipient_id": "r1", "delivery_id": "d1"}

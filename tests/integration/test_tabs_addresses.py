@@ -157,7 +157,7 @@ def test_a_browser_looks_at_every_page_that_there_is() -> None:
     assert there == looked_at | tabs_pages.NO_PAGES, "tests/support/tabs_pages.py lists what axe and the printer see"
 
 
-@pytest.mark.parametrize("path", part(PATHS, 6))
+@pytest.mark.parametrize("path", part(PATHS, 12))
 def test_no_value_of_a_parameter_breaks_a_page(client: TestClient, known: dict[str, str], path: str) -> None:
     chance = random.Random(path)
     needed = [("id", known[path])]

@@ -75,7 +75,7 @@ def test_every_number_of_every_delivery_leads_to_rows_that_add_up_to_it(
     client: TestClient, house: House, events: str
 ) -> None:
     followed_to, inner = set(), set()
-    for row in part(house.rows("select delivery_id from marts.deliveries order by 1"), 4):
+    for row in part(house.rows("select delivery_id from marts.deliveries order by 1"), 8):
         for path, query in (("/delivery", {}), ("/delivery/positions", {"measure": "unique"}), *VIEWS):
             text = get(client, path, id=row.delivery_id, events=events, top=50, **query)
             assert_adds_up(client, text)

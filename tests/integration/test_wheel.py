@@ -24,6 +24,7 @@ import pytest
 
 import sillage
 from sillage.quickstart.embedded_postgres import Server
+from support.proofs import whole_only
 from support.sql import run_sql
 
 pytestmark = pytest.mark.slow
@@ -196,6 +197,7 @@ def test_airflow_has_the_plugin_of_the_tabs_once(team: Team) -> None:
     assert tabs["source"].startswith("sillage==")
 
 
+@whole_only
 def test_an_hour_is_published_and_the_dag_that_waits_for_a_mart_is_started(team: Team) -> None:
     installed = {path: path.stat().st_mtime_ns for path in (team.folder / "venv").rglob("*") if path.suffix != ".pyc"}
     output = team.run("-m", "airflow", "dags", "test", "tracking", "--conf", json.dumps(HOUR))

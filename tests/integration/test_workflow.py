@@ -232,6 +232,7 @@ def test_every_stage_and_every_model_left_a_sentence_in_the_journal(house: House
     assert "Model int_events built in" in first[2]
 
 
+@whole_only
 def test_running_the_same_window_again_after_a_run_that_died_changes_no_mart(
     house: House, first: tuple[str, str, str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import time
@@ -57,17 +58,32 @@ def proceed(run_id: str, window: Window, first: str = "land", last: str = "end",
 
 
 def start(
-    settings: dict[str, str], run_id: str, window: Window, last: str = "end", *, is_checked: bool = False
+    settings: dict[str, str],
+    run_id: str,
+    window: Window,
+    last: str = "end",
+    *,
+    is_checked: bool = False,
+    log: Path | None = None,
 ) -> BaseProcess:
-    """`proceed`, from the first stage on, in a process of its own that can be killed."""
-    process = _processes.Process(target=_proceed_in, args=(settings, run_id, window, last, is_checked))
+    """`proceed`, from the first stage on, in a process of its own that can be killed; what it logs is added to the file `log`."""
+    process = _processes.Process(target=_proceed_in, args=(settings, run_id, window, last, is_checked, log))
     process.start()
     return process
 
 
-def _proceed_in(settings: dict[str, str], run_id: str, window: Window, last: str, is_checked: bool) -> None:
+def _proceed_in(
+    settings: dict[str, str], run_id: str, window: Window, last: str, is_checked: bool, log: Path | None
+) -> None:
+    if log:
+        logging.getLogger().addHandler(logging.FileHandler(log))
     with _task(settings):
-        proceed(run_id, window, last=last, is_checked=is_checked)
+        try:
+            proceed(run_id, window, last=last, is_checked=is_checked)
+        except Exception:
+            # As Airflow does with what a task raises.
+            logging.exception("Task failed")
+            raise
 
 
 @contextmanager
