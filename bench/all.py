@@ -26,6 +26,7 @@ from typing import Any
 
 import history
 import machine
+from limits import OVER
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
@@ -58,7 +59,6 @@ BENCHMARKS: dict[str, list[str]] = {
     "links.py": [],
 }
 FIGURE = re.compile(r"^(?P<figure>.*?\S)\s*\((?P<kind>limit|goal|beside):?\s*(?P<limit>.*)\)(?P<rest>.*)$")
-OVER = "over the limit"
 NO = "**no**"
 
 

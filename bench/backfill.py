@@ -27,6 +27,7 @@ import machine
 import memory
 import psutil
 from fresh_warehouse import settle
+from limits import marked
 
 from sillage import settings, warehouse
 from sillage.quickstart import demonstration, environment, preparation, processes, supervisor
@@ -46,7 +47,6 @@ WINDOWS = 24
 EMPTY_HOURS = 3
 # Seconds. Before what only tells about a run left it, they were 47 and 50.
 WINDOW_LIMIT, EMPTY_LIMIT = 20, 25
-OVER = "  over the limit"
 PATIENCE = 3 * 3600.0
 # Without a pause the questions alone would keep half a core busy, which no BI tool does.
 POLLING_SECONDS = 0.2
@@ -239,7 +239,7 @@ def tell(
         )
     print(
         f"answers of the reader that disagree: {len(reader.disagreements)}, of {reader.answers}, {len(reader.seen)} different"
-        f" (limit 0){OVER if reader.disagreements else ''}"
+        f" (limit 0){marked(len(reader.disagreements), 0)}"
     )
     for disagreement in reader.disagreements[:5]:
         print(f"  {disagreement}")
@@ -248,7 +248,7 @@ def tell(
 
 def within(what: str, seconds: float, limit: float) -> bool:
     """Print `seconds` beside their limit, and give whether they keep it."""
-    print(f"{what}: {seconds:.1f} s (limit {limit:.0f} s){'' if seconds <= limit else OVER}")
+    print(f"{what}: {seconds:.1f} s (limit {limit:.0f} s){marked(seconds, limit)}")
     return seconds <= limit
 
 

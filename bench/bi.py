@@ -21,6 +21,7 @@ import history
 import machine
 import psycopg2
 import season
+from limits import marked
 from queries import ask
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -100,7 +101,7 @@ def main(folder: Path | None = None, events: int = history.EVENTS, calls: int = 
                 holds.append(late[slowest] <= LIMIT)
                 print(
                     f"{dashboard}, {len(late)} charts, the slowest ({slowest}): p95 {late[slowest] * 1000:.1f} ms"
-                    f" (limit {LIMIT * 1000:.0f} ms){'' if holds[-1] else '  over the limit'}"
+                    f" (limit {LIMIT * 1000:.0f} ms){marked(late[slowest], LIMIT)}"
                 )
         return int(not all(holds))
 

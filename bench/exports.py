@@ -29,6 +29,7 @@ import machine
 import orjson
 import pages
 from fresh_warehouse import add_warehouse, admin, settle
+from limits import marked
 from stages import run_window
 
 from sillage import transform, warehouse
@@ -264,7 +265,7 @@ def measure(tabs_url: str, owner_url: str, rounds: int = ROUNDS) -> bool:
 
 def tell(what: str, figure: float, limit: float, unit: str) -> bool:
     """Print `figure` beside its limit, and give whether it keeps it."""
-    print(f"{what}: {figure:.0f} {unit} (limit {limit:.0f} {unit}){'' if figure <= limit else '  over the limit'}")
+    print(f"{what}: {figure:.0f} {unit} (limit {limit:.0f} {unit}){marked(figure, limit)}")
     return figure <= limit
 
 

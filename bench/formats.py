@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 import orjson
 from fresh_warehouse import fresh_warehouse
+from limits import marked
 from sendgrid_records import HOUR, write_records
 
 from sillage import landing, warehouse
@@ -129,7 +130,7 @@ def main(count: int = 1_000_000, rounds: int = 5) -> int:
         user_agents.classify("")  # loading its lists is start-up, not landing
         found = dict(ratios(url, folder, count, rounds))
     for name, ratio in found.items():
-        print(f"landing {name} against JSON {ratio:.2f} (limit {LIMIT})" + (" over the limit" if ratio > LIMIT else ""))
+        print(f"landing {name} against JSON {ratio:.2f} (limit {LIMIT}){marked(ratio, LIMIT)}")
     return int(any(ratio > LIMIT for ratio in found.values()))
 
 

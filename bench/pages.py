@@ -22,6 +22,7 @@ from urllib.parse import urlencode
 
 import httpx
 import psutil
+from limits import marked
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -264,11 +265,6 @@ def report(result: Result) -> None:
         f"API server: {result.memory_before:.0f} MB before, {result.memory_after:.0f} MB after:"
         f" {grown:+.0f} MB (limit +{MEMORY_LIMIT_MB:.0f} MB){marked(grown, MEMORY_LIMIT_MB)}"
     )
-
-
-def marked(figure: float, limit: float) -> str:
-    """What stands behind a figure: nothing, or that it is over its limit."""
-    return "  over the limit" if figure > limit else ""
 
 
 def main(arguments: list[str]) -> int:

@@ -19,6 +19,7 @@ import history
 import machine
 import psycopg2
 import season
+from limits import marked
 from psycopg2.extensions import cursor as Cursor
 
 LIMIT_OF_ONE = 0.1
@@ -48,10 +49,9 @@ def ask(cursor: Cursor, question: str, deliveries: list[str], *, needs_rows: boo
 def tell(what: str, taken: list[float], limit: float) -> bool:
     """Print median and 95th percentile of `taken`, and give whether the latter keeps `limit`."""
     late = statistics.quantiles(taken, n=20)[-1]
-    mark = "" if late <= limit else "  over the limit"
     print(
         f"{what}: p95 {late * 1000:.1f} ms, median {statistics.median(taken) * 1000:.1f} ms of {len(taken)} calls"
-        f" (limit {limit * 1000:.0f} ms){mark}"
+        f" (limit {limit * 1000:.0f} ms){marked(late, limit)}"
     )
     return late <= limit
 

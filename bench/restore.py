@@ -16,6 +16,7 @@ from pathlib import Path
 import history
 import machine
 from fresh_warehouse import add_warehouse, fresh_server
+from limits import marked
 
 from sillage import backup, warehouse
 from sillage.quickstart.embedded_postgres import binaries
@@ -68,8 +69,7 @@ def main(folder: Path | None = None, events: int = history.EVENTS) -> int:
             backup.restore(backup.open_backup(made), backup.Databases(empty, tools=[binaries()]), [], print)
             minutes = (time.perf_counter() - start) / 60
             assert digests(empty) == expected, "the marts are not as they were"
-    mark = "" if minutes <= LIMIT_MINUTES else "  over the limit"
-    print(f"restore of {events} events: {minutes:.1f} min (limit {LIMIT_MINUTES} min){mark}")
+    print(f"restore of {events} events: {minutes:.1f} min (limit {LIMIT_MINUTES} min){marked(minutes, LIMIT_MINUTES)}")
     return int(minutes > LIMIT_MINUTES)
 
 

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 import machine
 from fresh_warehouse import fresh_warehouse
+from limits import marked
 from sendgrid_records import HOUR, PEOPLE, write_records
 from stages import run_window
 
@@ -66,8 +67,7 @@ def main(count: int = 1_000_000) -> int:
             (f"an event, ids of {length}", store, STORE_LIMIT),
             (f"a packed raw record, ids of {length}", packed, RAW_LIMIT),
         ):
-            mark = "" if size <= limit else "  over the limit"
-            print(f"{what}: {size:.0f} B (limit {limit} B){mark}", flush=True)
+            print(f"{what}: {size:.0f} B (limit {limit} B){marked(size, limit)}", flush=True)
             is_within = is_within and size <= limit
     return int(not is_within)
 

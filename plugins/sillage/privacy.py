@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import re
+import string
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ _END = re.compile(
     rf"|%(?:25){{0,3}}(?:{_ENDS})|[\s\x00-\x1f\x7f@＠\"<>,;:()\[\]\\/?&#|{{}}`]",
     re.IGNORECASE,
 )
+# What no escape has in it: a local part of plain letters begins behind such an end, and what stands before it need not be read.
+_PLAIN_ENDS = frozenset(' \t\r\n"<>,:()[]|{}`/?')
+_PLAIN = string.ascii_letters + string.digits + "._+-•"
+_LONGEST_PLAIN = 64
 _ESCAPED = re.compile(r"\\{1,4}u([0-9a-fA-F]{4})")
 _QUOTE = re.compile(r"(?:\\{0,4}\"|&quot;|&#34;|%(?:25){0,3}22)\Z", re.IGNORECASE)
 # Longer is no local part that a mail server takes (64 by RFC 5321, escapes aside), but a quotation beside an @.
@@ -121,10 +126,15 @@ def _start_of_local(text: str, floor: int, end: int) -> int:
         token = quote.group()
         opening = text.rfind(token, max(floor, end - _LONGEST_QUOTED), quote.start())
         return opening if opening >= 0 else end
-    start = floor
-    for limit in _END.finditer(text, floor, end):
-        if limit.lastgroup != "part":
-            start = limit.end()
+    near = text[max(floor, end - _LONGEST_PLAIN - 1) : end]
+    before = near.rstrip(_PLAIN)
+    if before and before[-1] in _PLAIN_ENDS:
+        start = end - len(near) + len(before)
+    else:
+        start = floor
+        for limit in _END.finditer(text, floor, end):
+            if limit.lastgroup != "part":
+                start = limit.end()
     while (name := _NAME.match(text, start, end)) and name.end() < end:
         start = name.end()
     while start < end and text[start] in "'*~.":

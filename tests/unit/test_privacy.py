@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from sillage import privacy
 from sillage.privacy import canonical, found, hide_addresses
 
 HIDDEN = re.compile(r"address#[0-9a-f]{8}")
@@ -105,6 +106,39 @@ def test_of_random_addresses_no_letter_of_the_local_part_is_left_in_any_wrapping
         )
         hidden = hide_addresses(WRAPPINGS[name](f"{local}@{domain}"))
         assert not re.search(r"[QXZ]|Ж|vw", hidden), (local, domain, hidden)
+
+
+PIECES = [
+    "ann",
+    "b",
+    ".",
+    "+",
+    "@",
+    "%40",
+    "%2C",
+    "%2540",
+    "&lt;",
+    "&#62;",
+    "&#x1F600;",
+    "&",
+    "#",
+    ";",
+    "\\u003c",
+    "\\u0061",
+    "\\",
+    "/",
+]
+PIECES += [" ", ",", ":", "<", ">", '"', "(", "|", "=", "mail.example", "x" * 70, "é", "•••", "\n", "?", "'"]
+
+
+def test_the_short_way_to_the_beginning_of_an_address_finds_what_reading_all_of_the_text_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chance = random.Random(3)  # the same texts at every run
+    texts = ["".join(chance.choices(PIECES, k=chance.randint(2, 40))) + "ann@mail.example" for _ in range(20_000)]
+    short = [hide_addresses(text) for text in texts]
+    monkeypatch.setattr(privacy, "_PLAIN_ENDS", frozenset())
+    assert short == [hide_addresses(text) for text in texts]
 
 
 @pytest.mark.parametrize(

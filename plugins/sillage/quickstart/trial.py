@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .. import landing, pipeline, quality, transform, warehouse
+from ..counted import counted
 from ..sources import registry
 from ..warehouse import database, roles
 from ..window import HOUR, Window
@@ -84,7 +85,8 @@ def published(url: str, folder: Path, zone: Path, window: Window) -> dict[str, i
 def _told(url: str, counts: dict[str, int]) -> Iterator[str]:
     """Counts, rejected records, events and delivery statistics, each as text."""
     yield (
-        f"{counts['record_count']} records = {counts['event_count']} events + {counts['duplicate_count']} duplicates"
+        f"{counted(counts['record_count'], 'record')} = {counted(counts['event_count'], 'event')}"
+        f" + {counted(counts['duplicate_count'], 'duplicate')}"
         f" + {counts['other_count']} without event + {counts['rejected_count']} rejected."
     )
     for title, query, count in (

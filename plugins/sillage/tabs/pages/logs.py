@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -144,14 +143,12 @@ def export(request: Request, search: logs.Search, name: str) -> Response:
     reader: Reader = request.app.state.reader
     rights = request.state.rights
 
-    cells = attrgetter(*COLUMNS)
     address = COLUMNS.index("email")
 
     def rows(cursor: Any) -> Iterator[Sequence[Any]]:
-        for row in logs.every(cursor, search):
-            found = list(cells(row))
-            found[address] = guard.masked(row.email, rights)
-            yield found
+        for line in logs.every(cursor, search, COLUMNS):
+            line[address] = guard.masked(line[address], rights)
+            yield line
 
     return csv_export.download(reader, name, COLUMNS, rows, guard.shown_to_caller(request))
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
-
-from psycopg2.extras import NamedTupleCursor
 
 from . import bounces, kinds, partitions
 from .deliveries import escaped
@@ -38,12 +37,18 @@ SORTS = ORDERS
 # An export's rows get their labels and addresses so many at a time.
 PORTION = 5000
 
-COLUMNS = """
-    event_key, source || ':' || coalesce(provider_event_id, event_id) as event_id, delivery_id,
-    recipient_id, link_id, message_id, source, event_type, url, position, content_part, verdict, verdict_reason,
-    coalesce(device_type, 'unknown') as device_type, coalesce(os_family, 'unknown') as os_family,
-    coalesce(browser_family, 'unknown') as browser_family, requester_id, reason, is_repeat, occurred_at, window_start
-"""
+COLUMNS = (
+    "event_key", "event_id", "delivery_id", "recipient_id", "link_id", "message_id", "source", "event_type", "url", "position",
+    "content_part", "verdict", "verdict_reason", "device_type", "os_family", "browser_family", "requester_id", "reason",
+    "is_repeat", "occurred_at", "window_start",
+)  # fmt: skip
+# Those that are not what the store has under their name.
+_SHOWN = {
+    "event_id": "source || ':' || coalesce(provider_event_id, event_id)",
+    **{name: f"coalesce({name}, 'unknown')" for name in ("device_type", "os_family", "browser_family")},
+}
+# What others know of an event: looked up for many rows at once.
+LOOKED_UP = ("label", "category", "email")
 # A log in no order.
 EVERYTHING = Part()
 # Verdicts asked for together.
@@ -87,6 +92,8 @@ class Event(NamedTuple):
         return Place(self.part, self.key, self.occurred_at)
 
 
+# Label and category of a link that nobody named.
+UNKNOWN = (None, None)
 # A place that the source does not tell.
 NO_PLACE = 0
 
@@ -141,17 +148,29 @@ def page(
     for part in remaining(parts, search.is_descending, after[0] if after else None):
         if len(rows) < limit:
             begins = after if after and part.holds(after[0]) else None
-            _execute(cursor, search, part, begins, limit - len(rows))
+            _execute(cursor, search, part, ("part", "key", *COLUMNS), begins, limit - len(rows))
             rows += cursor.fetchall()
-    return _labelled(cursor, rows, with_deliveries=True)
+    return _labelled(cursor, rows)
 
 
-def every(cursor: Any, search: Search) -> Iterator[Event]:
-    """All of them, one by one, for an export, without their deliveries' labels; `cursor` should fetch in portions."""
-    _execute(cursor, search, together(ORDERS[search.sort]), None, None)
-    with cursor.connection.cursor(cursor_factory=NamedTupleCursor) as other:
+def every(cursor: Any, search: Search, columns: Sequence[str]) -> Iterator[list[Any]]:
+    """All of them, one by one, for an export: of each its `columns`, of COLUMNS and LOOKED_UP. `cursor` should fetch in portions.
+
+    A column that nobody asked for would cost a million rows seconds.
+    """
+    stored = [name for name in columns if name not in LOOKED_UP]
+    keys = ["delivery_id", "link_id", "recipient_id"]
+    _execute(cursor, search, together(ORDERS[search.sort]), [*stored, *(name for name in keys if name not in stored)])
+    # Where a column of the line stands in a row, with what is looked up behind it.
+    places = {name: place for place, name in enumerate([*dict.fromkeys([*stored, *keys]), *LOOKED_UP])}
+    line = itemgetter(*(places[name] for name in columns))
+    delivery, link, recipient = (places[name] for name in keys)
+    with cursor.connection.cursor() as other:
         while rows := cursor.fetchmany(PORTION):
-            yield from _labelled(other, rows, with_deliveries=False)
+            links = _links(other, {row[delivery] for row in rows}, {row[link] for row in rows})
+            emails = _emails(other, {row[recipient] for row in rows})
+            for row in rows:
+                yield list(line((*row, *links.get((row[delivery], row[link]), UNKNOWN), emails.get(row[recipient]))))
 
 
 @dataclass(frozen=True)
@@ -183,7 +202,14 @@ def count(cursor: Any, search: Search) -> Found:
     return Found(*cursor.fetchone())
 
 
-def _execute(cursor: Any, search: Search, part: Part, after: tuple[Place, int] | None, limit: int | None) -> None:
+def _execute(
+    cursor: Any,
+    search: Search,
+    part: Part,
+    chosen: Sequence[str],
+    after: tuple[Place, int] | None = None,
+    limit: int | None = None,
+) -> None:
     conditions, values = _conditions(cursor, search, part)
     columns, direction = part.columns(), "desc" if search.is_descending else "asc"
     if after is not None:
@@ -193,44 +219,55 @@ def _execute(cursor: Any, search: Search, part: Part, after: tuple[Place, int] |
         # The first comparison is for the index, the second decides between equals.
         conditions += f" and {columns[0]} {sign}= %(after_0)s and ({', '.join(columns)}) {sign} ({row})"
         values |= names
+    expressions = {
+        name: f"{shown} as {name}" for name, shown in {**_SHOWN, "part": part.number, "key": part.key}.items()
+    }
     cursor.execute(
         f"""
-        select {part.number} as part, {part.key} as key, {COLUMNS} from intermediate.int_events where {conditions}
+        select {", ".join(expressions.get(name, name) for name in chosen)} from intermediate.int_events where {conditions}
         order by {", ".join(f"{column} {direction}" for column in columns)} limit %(limit)s
         """,
         {**values, "limit": limit},
     )
 
 
-def _labelled(cursor: Any, rows: Sequence[Any], *, with_deliveries: bool) -> list[Event]:
-    """`rows` with what the marts know of their links, recipients and deliveries: asked for by key, however many there are."""
-    ids = list({row.delivery_id for row in rows})
-    link_ids = list({row.link_id for row in rows if row.link_id})
-    cursor.execute(
-        "select delivery_id, link_id, label, category from marts.links where delivery_id = any(%s) and link_id = any(%s)",
-        (ids, link_ids),
+def _labelled(cursor: Any, rows: Sequence[Any]) -> list[Event]:
+    """`rows` with what the marts know of their links, recipients and deliveries."""
+    ids = {row.delivery_id for row in rows}
+    links, emails = (
+        _links(cursor, ids, {row.link_id for row in rows}),
+        _emails(cursor, {row.recipient_id for row in rows}),
     )
-    links = {(link.delivery_id, link.link_id): (link.label, link.category) for link in cursor.fetchall()}
-    cursor.execute(
-        "select recipient_id, email from marts.recipients where recipient_id = any(%s)",
-        (list({row.recipient_id for row in rows}),),
-    )
-    emails = dict(cursor.fetchall())
-    labels: dict[str, str] = {}
-    if with_deliveries:
-        cursor.execute("select delivery_id, label from marts.deliveries where delivery_id = any(%s)", (ids,))
-        labels = dict(cursor.fetchall())
+    cursor.execute("select delivery_id, label from marts.deliveries where delivery_id = any(%s)", (list(ids),))
+    labels = dict(cursor.fetchall())
     return [
         Event._make(
             (
                 *row,
-                *links.get((row.delivery_id, row.link_id), (None, None)),
+                *links.get((row.delivery_id, row.link_id), UNKNOWN),
                 emails.get(row.recipient_id),
                 labels.get(row.delivery_id),
             )
         )
         for row in rows
     ]
+
+
+def _links(cursor: Any, delivery_ids: set[str], link_ids: set[str | None]) -> dict[tuple[str, str], tuple[Any, Any]]:
+    """Label and category of links, asked for by key, however many there are."""
+    cursor.execute(
+        "select delivery_id, link_id, label, category from marts.links where delivery_id = any(%s) and link_id = any(%s)",
+        (list(delivery_ids), [link_id for link_id in link_ids if link_id]),
+    )
+    return {(delivery_id, link_id): (label, category) for delivery_id, link_id, label, category in cursor.fetchall()}
+
+
+def _emails(cursor: Any, recipient_ids: set[str]) -> dict[str, str | None]:
+    """Addresses of recipients, asked for likewise."""
+    cursor.execute(
+        "select recipient_id, email from marts.recipients where recipient_id = any(%s)", (list(recipient_ids),)
+    )
+    return dict(cursor.fetchall())
 
 
 def _conditions(cursor: Any, search: Search, part: Part = EVERYTHING) -> tuple[str, dict[str, Any]]:
