@@ -62,6 +62,18 @@ def test_who_may_not_see_recipients_gets_none_of_their_pages_and_no_address(read
     assert "/flow/tracking/recipient" not in get(viewer, "/delivery/logs", id=DELIVERY)
 
 
+def test_a_file_of_logs_masks_addresses_as_the_page_does(reader: Reader, house: House) -> None:
+    known = dict(house.rows("select recipient_id, email from marts.recipients where email is not null"))
+    for rights in (guard.Rights(False, False), guard.Rights(True, True)):
+        text = get(client_of(reader, rights), "/delivery/logs.csv", id=DELIVERY, events="all")
+        lines = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
+        assert len(lines) > 100
+        for line in lines:
+            name, _, domain = known.get(line["recipient_id"], "").rpartition("@")
+            whole, masked = f"{name}@{domain}", f"{name[:1]}•••@{domain}"
+            assert line["email"] == ("" if not domain else whole if rights.sees_addresses else masked)
+
+
 def test_masked_addresses_cannot_be_spelled_out_by_searching(reader: Reader, house: House) -> None:
     (row,) = house.rows("select recipient_id, email from marts.recipients where email like '%%@gmail.com' limit 1")
     masking = client_of(reader, guard.Rights(True, False))
