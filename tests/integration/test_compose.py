@@ -290,13 +290,15 @@ def test_compose_refuses_by_name_what_is_missing(tmp_path: Path, missing: str) -
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A running Sillage of its own with a small demo landing zone, in which one run took all of it; returns its settings."""
-    skip_unless_asked("builds two images and starts eight containers")
+    skip_unless_asked("builds two images and starts nine containers")
     folder = tmp_path_factory.mktemp("compose")
     generate(folder / "landing", 5, Window.parse(START, END).end, SCALE, truth=folder / "truth.json")
     settings = {
         **settings_of(folder),
-        "COMPOSE_PROFILES": "bi",
+        "COMPOSE_PROFILES": "bi,replica",
         "SILLAGE_BI_PORT": str(free_port()),
+        "SILLAGE_REPLICA_PORT": str(free_port()),
+        "SILLAGE_REPLICA_URL": "postgresql://sillage@replica:5432/sillage",
         "TRUTH": (folder / "truth.json").read_text(encoding="utf-8"),
     }
     with brought_up(settings):
@@ -344,6 +346,24 @@ def test_a_bi_tool_reads_what_the_run_published_and_nothing_else(house: dict[str
     for database in ("airflow", "postgres"):
         with pytest.raises(psycopg2.OperationalError, match="permission denied"):
             query(house, "select 1", database)
+
+
+@pytest.mark.slow
+def test_a_bi_tool_reads_on_the_replica_what_the_run_published_and_the_probe_knows_it(house: dict[str, str]) -> None:
+    replica = {**house, "SILLAGE_DATABASE_PORT": house["SILLAGE_REPLICA_PORT"]}
+    assert query(replica, "select pg_is_in_recovery()") == [(True,)]
+    statement = "select * from marts.delivery_statistics order by delivery_id"
+    published = query(house, statement)
+    # It is seconds behind.
+    for _ in range(30):
+        if (found := query(replica, statement)) == published:
+            break
+        time.sleep(1)
+    assert found == published != []
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        query(replica, "select 1 from marts.recipients")
+    told = compose("exec", "-T", "probe", "python", "-m", "sillage", "health", "--metrics", **house).stdout
+    assert re.search(r"^sillage_replica_up 1$", told, re.MULTILINE)
 
 
 @pytest.mark.slow
