@@ -228,10 +228,15 @@ SENDGRID: dict[str, Case] = {
                     ["", " ", "categories"],
                     [None, "categories", "x"],
                     [{"a": 1}, " categories "],
+                    ["\r\n", "\tcategories\n"],
                 )
             )
         ],
-        {"delivered_count": 5},
+        {"delivered_count": 6},
+    ),
+    "blank argument": (
+        [sendgrid("delivered", 1, "s-blank", delivery_id="\t\n", category=" blank argument\n")],
+        {"delivered_count": 1},
     ),
     "machine opens": (
         [

@@ -31,7 +31,7 @@
 
 {% macro postgres__json_id(column, path) -%}
     case jsonb_typeof({{ column }} #> '{ {{- path.split('.') | join(',') -}} }')
-        when 'string' then nullif(trim({{ json_text(column, path) }}), '')
+        when 'string' then nullif({{ _trimmed(json_text(column, path)) }}, '')
         when 'number' then trim_scale(({{ json_text(column, path) }})::numeric)::text
     end
 {%- endmacro %}
@@ -40,17 +40,24 @@
 {% macro json_first_id(column, path) %}{{ return(adapter.dispatch('json_first_id', 'sillage')(column, path)) }}{% endmacro %}
 
 {% macro postgres__json_first_id(column, path) -%}
-    {#- Strict: else an item that is a list would be looked into. "s": a line break is a sign as well. -#}
+    {#- Strict: else an item that is a list would be looked into. -#}
     {%- set ids = 'strict $."' ~ path.split('.') | join('"."') ~ '"[*] ? (@.type() == "number"'
-        ~ ' || (@.type() == "string" && @ like_regex "[^ ]" flag "s"))' -%}
+        ~ ' || (@.type() == "string" && @ like_regex "[^ \\t\\n\\r\\f\\x0b]"))' -%}
     {%- set first = "jsonb_path_query_first(" ~ column ~ ", '" ~ ids ~ "', '{}', true)" -%}
     {#- No subquery: with one among its columns Postgres reads records in one process alone. -#}
     case
         when jsonb_typeof({{ column }} #> '{ {{- path.split('.') | join(',') -}} }') = 'array'
-            then case jsonb_typeof({{ first }})
-                when 'number' then trim_scale(({{ first }} #>> '{}')::numeric)::text
-                else trim({{ first }} #>> '{}')
-            end
+            then {{ _id_of(first) }}
+    end
+{%- endmacro %}
+
+{# Blanks are line breaks and tabs too, as in the schemas: a template leaves them around a name. #}
+{% macro _trimmed(expression) -%} btrim({{ expression }}, E' \t\n\r\f\x0b') {%- endmacro %}
+
+{% macro _id_of(value) -%}
+    case jsonb_typeof({{ value }})
+        when 'number' then trim_scale(({{ value }} #>> '{}')::numeric)::text
+        when 'string' then nullif({{ _trimmed(value ~ " #>> '{}'") }}, '')
     end
 {%- endmacro %}
 
@@ -106,16 +113,28 @@
 
 {% macro postgres__json_named_id(column, path, name) -%}
     case jsonb_typeof({{ column }} #> '{ {{- path.split('.') | join(',') -}} }')
-        when 'array' then nullif(trim(jsonb_path_query_first({{ column }}, '$.{{ path }}[*] ? (@.name == "{{ name }}").value') #>> '{}'), '')
+        when 'array'
+            then {{ _id_of("jsonb_path_query_first(" ~ column ~ ", '$." ~ path ~ "[*] ? (@.name == \"" ~ name ~ "\").value')") }}
     end
 {%- endmacro %}
 
 {#
-  The value of `name` in a text that may hold JSON ({"name": "value"}) or names and values (name:value|other:value), as an id.
-  The text is the sender's own and may be anything, so it is not parsed.
+  The value of `name`, at any depth, in a text that may hold JSON ({"name": "value"}) or names and values
+  (name:value|other:value), as an id. The text is the sender's own and may be anything: it is parsed only if it is JSON.
 #}
 {% macro named_in_text(expression, name) %}{{ return(adapter.dispatch('named_in_text', 'sillage')(expression, name)) }}{% endmacro %}
 
 {% macro postgres__named_in_text(expression, name) -%}
-    nullif(trim(substring({{ expression }} from '(?:^|[^[:alnum:]_]){{ name }}"?\s*[:=]\s*"?([^"|,;&{}]+)')), '')
+    {%- set named = "jsonb_path_query_first((" ~ expression ~ ")::jsonb, 'strict $.**.\"" ~ name
+        ~ "\" ? (@.type() == \"string\" || @.type() == \"number\")')" -%}
+    case
+        -- Brackets are counted first: JSON that is nested too deep for Postgres is an error even to pg_input_is_valid.
+        when
+            ({{ expression }}) ~ '^\s*\{'
+            and length({{ expression }}) - length(translate({{ expression }}, '{[', '')) <= 64
+            and pg_input_is_valid({{ expression }}, 'jsonb')
+            then {{ _id_of(named) }}
+        else
+            nullif({{ _trimmed("substring(" ~ expression ~ " from '(?:^|[^[:alnum:]_])" ~ name ~ "\"?\\s*[:=]\\s*\"?([^\"|,;&{}]+)')") }}, '')
+    end
 {%- endmacro %}
