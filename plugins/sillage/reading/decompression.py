@@ -118,10 +118,12 @@ class FileBytes:
         while data := data.lstrip(b"\0") or read().lstrip(b"\0"):
             member = zlib.decompressobj(zlib.MAX_WBITS | 16)
             while not member.eof:
+                before = member.copy()
                 try:
                     chunk = member.decompress(data, CHUNK_BYTES)
                 except zlib.error as error:
                     self.problem = f"The gzip is damaged ({error}): what stood before is landed."
+                    yield _before_damage(before, data)
                     return
                 if chunk:
                     yield chunk
@@ -151,6 +153,17 @@ class FileBytes:
                 if not (piece := pieces.next()):
                     self.problem = "The zstd ends early: what stood before its end is landed."
                     return
+
+
+def _before_damage(member: zlib._Decompress, data: bytes) -> bytes:
+    """What `member` gives of `data` up to its damage: of a piece that holds one zlib gives nothing, so it gets single bytes."""
+    given = bytearray()
+    try:
+        for place in range(len(data)):
+            given += member.decompress(data[place : place + 1])
+    except zlib.error:
+        pass
+    return bytes(given)
 
 
 def _gathered(chunks: Iterator[bytes]) -> Iterator[bytes]:

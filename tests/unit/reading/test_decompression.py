@@ -64,6 +64,23 @@ def test_a_damaged_file_is_marked_and_still_read_to_its_end_for_its_checksum(sto
     assert (file.size, file.checksum) == (len(damaged), hashlib.sha256(damaged).hexdigest())
 
 
+def test_a_damaged_gzip_gives_all_that_stood_before_its_damage() -> None:
+    # Less than what zlib gives at once: it would give nothing of the piece that holds the damage.
+    first, second = CONTENT[:20_000], CONTENT[20_000:40_000]
+    compressor = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    before = compressor.compress(first) + compressor.flush(zlib.Z_FULL_FLUSH)
+    whole = before + compressor.compress(second) + compressor.flush()
+    # A block of a type that there is not; a checksum of something else.
+    for damaged, expected in (
+        (before + b"\xff" + whole[len(before) + 1 :], first),
+        (whole[:-8] + bytes(8), first + second),
+    ):
+        content, file = read(damaged)
+        assert content == expected
+        assert file.problem is not None
+        assert "damaged" in file.problem
+
+
 @pytest.mark.parametrize("stored", [b"BZh91AY", b"\xfd7zXZ\x00...", b"PK\x03\x04..."])
 def test_another_compression_is_named_and_not_read_as_text(stored: bytes) -> None:
     content, file = read(stored)
