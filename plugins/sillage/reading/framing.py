@@ -26,8 +26,8 @@ KEPT_BYTES = 64 * 1024
 LIST_SIZE_LIMIT = 16 << 20
 
 # Brackets of arrays too, so that an array cannot be lost with a broken item. Byte order marks: files that were joined
-# have them in the middle. A backslash and a letter: line breaks that a shell has written as text.
-_SEPARATORS = re.compile(rb"(?:[ \t\r\n,\[\]]|\xef\xbb\xbf|\\[nrt])*+")
+# have them in the middle. A backslash and a letter: line breaks that a shell has written as text. 1E: RFC 7464 begins with it.
+_SEPARATORS = re.compile(rb"(?:[ \t\r\n\x1e,\[\]]|\xef\xbb\xbf|\\[nrt])*+")
 _BRACKET_OR_LINE = re.compile(rb"[\[\]\n]")
 # How such lists begin.
 _LIST = re.compile(

@@ -20,8 +20,8 @@ TRY_BYTES = 64
 # How far a row of objects is followed to see whether it is a list inside the broken record.
 ROW_BYTES = 64 * 1024
 
-_GAP = rb"(?:[ \t\r,\[\]]|\xef\xbb\xbf|\\[nrt])*+"
-_WIDE_GAP = rb"(?:[ \t\r\n,\[\]]|\xef\xbb\xbf|\\[nrt])*+"
+_GAP = rb"(?:[ \t\r\x1e,\[\]]|\xef\xbb\xbf|\\[nrt])*+"
+_WIDE_GAP = rb"(?:[ \t\r\n\x1e,\[\]]|\xef\xbb\xbf|\\[nrt])*+"
 _OBJECT = rb"\{(?=[ \t\r\n]*+\")"
 # Each finds a line's end, or with group 1 what stands before an object: the brace of another one and separators.
 ONE_LINE = re.compile(rb"\n|(\}" + _GAP + rb")" + _OBJECT)
