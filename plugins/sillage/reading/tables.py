@@ -7,6 +7,7 @@ line alone.
 from __future__ import annotations
 
 import csv
+import re
 from bisect import bisect_right
 from collections.abc import Generator, Iterator
 
@@ -24,6 +25,8 @@ DELIMITERS = ",;\t|"
 _EXCEL = "sep="
 _MARK = b"\xef\xbb\xbf"
 _NEVER_CLOSED = "a quote that is never closed"
+# How pandas writes the whole numbers of a column with gaps. A table cannot tell numbers from texts.
+_WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+", re.ASCII)
 
 
 class Table:
@@ -134,6 +137,7 @@ class Table:
         """Each row as a record; a row of other values than the header names is broken, an empty one is none."""
         names, finish, dumps = self._names, self._finish, orjson.dumps
         width = len(names)
+        ids = [name for name in names if name.endswith("_id")]
         has_nul = any(b"\0" in line for line in lines)
         for place, row in enumerate(rows):
             if len(row) != width:
@@ -144,6 +148,9 @@ class Table:
                     )
                 continue
             content = {name: value for name, value in zip(names, row, strict=False) if value}
+            for name in ids:
+                if (value := content.get(name)) and (number := _WHOLE_NUMBER.fullmatch(value)):
+                    content[name] = number[1]
             if finish:
                 content = finish(content)
             raw = dumps(content, default=str)

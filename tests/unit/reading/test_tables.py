@@ -121,6 +121,15 @@ def test_a_table_is_told_by_its_header() -> None:
     assert not is_table(b"\xff\xfe\x00", CANONICAL)
 
 
+def test_whole_numbers_of_a_column_with_gaps_are_the_ids_that_they_were() -> None:
+    content = "event_type,occurred_at,recipient_id,delivery_id,url\nopen,0,1001.0,-7.00,3.0\nopen,0,,v1.0,\nopen,0,1.50,2.0.0,\n"
+    assert read(content) == [
+        (2, {"event_type": "open", "occurred_at": "0", "recipient_id": "1001", "delivery_id": "-7", "url": "3.0"}),
+        (3, {"event_type": "open", "occurred_at": "0", "delivery_id": "v1.0"}),
+        (4, {"event_type": "open", "occurred_at": "0", "recipient_id": "1.50", "delivery_id": "2.0.0"}),
+    ]
+
+
 def test_a_map_names_columns_meanings_constants_and_times() -> None:
     columns = mapped(
         "columns: {occurred_at: Sent On, event_type: Action}\nvalues: {event_type: {OPENED: open, 1: click}}\n"
