@@ -127,6 +127,7 @@
 {% macro postgres__named_in_text(expression, name) -%}
     {%- set named = "jsonb_path_query_first((" ~ expression ~ ")::jsonb, 'strict $.**.\"" ~ name
         ~ "\" ? (@.type() == \"string\" || @.type() == \"number\")')" -%}
+    {%- set pattern = "(?:^|[^[:alnum:]_])" ~ name ~ "\"?\\s*[:=]\\s*\"?([^\"|,;&{}]+)" -%}
     case
         -- Brackets are counted first: JSON that is nested too deep for Postgres is an error even to pg_input_is_valid.
         when
@@ -135,6 +136,6 @@
             and pg_input_is_valid({{ expression }}, 'jsonb')
             then {{ _id_of(named) }}
         else
-            nullif({{ _trimmed("substring(" ~ expression ~ " from '(?:^|[^[:alnum:]_])" ~ name ~ "\"?\\s*[:=]\\s*\"?([^\"|,;&{}]+)')") }}, '')
+            nullif({{ _trimmed("substring(" ~ expression ~ " from '" ~ pattern ~ "')") }}, '')
     end
 {%- endmacro %}

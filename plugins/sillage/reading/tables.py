@@ -165,13 +165,17 @@ class Table:
 
 
 def is_table(first: bytes, columns: Columns) -> bool:
-    """Whether a file that begins with `first` is a table with the columns that are needed."""
+    """Whether a file that begins with `first` is a table with the columns that are needed.
+
+    A header above lines of JSON is a broken line of theirs.
+    """
     table = Table(iter([first]), columns)
     try:
-        table._behind_header(first.split(b"\n"))
+        rows = table._behind_header(first.split(b"\n"))
     except Rejected:
         return False
-    return len(table._names) > 1
+    row = next((row for line in rows if (row := line.strip())), b"")
+    return len(table._names) > 1 and not (row.startswith(b"{") and row.endswith(b"}"))
 
 
 def _header(text: str, delimiter: str | None) -> tuple[str, list[str]]:

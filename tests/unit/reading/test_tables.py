@@ -116,6 +116,8 @@ def test_a_table_is_told_by_its_header() -> None:
     assert CANONICAL
     assert is_table(HEAD.encode(), CANONICAL)
     assert is_table(b'"EVENT_TYPE"\t"Occurred_At"\r\n', CANONICAL)
+    assert is_table(HEAD.encode() + b'\r\n{"a": 1},open,0', CANONICAL)
+    assert not is_table(HEAD.encode() + b'\r\n{"event_type": "open", "occurred_at": 0}\r\n', CANONICAL)
     assert not is_table(b"event_type,email\n", CANONICAL)
     assert not is_table(b"some words, and others\n", CANONICAL)
     assert not is_table(b"\xff\xfe\x00", CANONICAL)
