@@ -126,6 +126,7 @@ def test_damaged_files_are_marked_and_what_can_be_read_of_them_is_landed(url: st
     content = b"".join(GOOD % (TIME, n) for n in range(20_000))
     for name, stored in {"gzip": gzip.compress(content), "zstd": zstandard.compress(content)}.items():
         (folder / name).write_bytes(stored[: len(stored) // 2])
+    (folder / "checksum").write_bytes(gzip.compress(b"".join(GOOD % (TIME, n) for n in range(3)))[:-8] + bytes(8))
     (folder / "empty").write_bytes(b"")
     (folder / "bzip2").write_bytes(b"BZh91AY&SY" + bytes(100))
     (folder / "array").write_bytes(b"[" + (GOOD % (TIME, 1)).strip())
@@ -133,11 +134,11 @@ def test_damaged_files_are_marked_and_what_can_be_read_of_them_is_landed(url: st
     told = dict(rows(url, "select regexp_replace(path, '.*/', ''), problem from ops.landed_file"))
     assert told["empty"] is None
     assert {name: bool(problem) for name, problem in told.items() if name != "empty"} == dict.fromkeys(
-        ("gzip", "zstd", "bzip2", "array"), True
+        ("gzip", "zstd", "checksum", "bzip2", "array"), True
     )
-    assert len(report.hours[0].problems) == 4
+    assert len(report.hours[0].problems) == 5
     counts = dict(rows(url, "select regexp_replace(path, '.*/', ''), record_count from ops.landed_file"))
-    assert counts["empty"] == 0
+    assert (counts["empty"], counts["checksum"]) == (0, 3)
     assert min(counts["gzip"], counts["zstd"]) > 5000  # type: ignore[type-var, operator]
     assert set(report.rejected) <= {"cut_line", "unknown_compression"}
     assert_accounted(url)

@@ -61,6 +61,19 @@ def test_csv_and_parquet_land_the_rows_of_their_tables(warehouse_url: str, zone:
     assert dict(sizes) == {f"{FOLDER}/{file.name}": file.stat().st_size for file in (zone / FOLDER).iterdir()}
 
 
+def test_ids_of_a_column_with_gaps_and_json_below_a_header_land_as_they_were_meant(
+    warehouse_url: str, zone: Path
+) -> None:
+    head, at = "event_type,occurred_at,recipient_id\n", "2026-01-01T05:00:00Z"
+    (zone / FOLDER / "gaps").write_text(f"{head}open,{at},1001.0\nopen,{at},\n")
+    event = f'{{"event_type": "open", "occurred_at": "{at}", "recipient_id": 1002}}\n'
+    (zone / FOLDER / "joined").write_text(head + 2 * event)
+    report = land(warehouse_url, zone)
+    assert (report.record_count, report.rejected) == (5, {"not_json": 1})
+    found = rows(warehouse_url, "select payload ->> 'recipient_id' from raw.canonical")
+    assert sorted(map(str, found)) == ["('1001',)", "('1002',)", "('1002',)", "(None,)"]
+
+
 def test_a_table_that_cannot_be_read_stops_no_run_and_says_what_to_do(warehouse_url: str, zone: Path) -> None:
     (zone / FOLDER / "a.csv").write_text("a,b\n1,2\n")
     (zone / FOLDER / "b.csv").write_text("event_type,occurred_at\nopen,2026-01-01T05:00:00Z\n")

@@ -158,11 +158,11 @@ def every(cursor: Any, search: Search, columns: Sequence[str]) -> Iterator[list[
 
     A column that nobody asked for would cost a million rows seconds.
     """
-    stored = [name for name in columns if name not in LOOKED_UP]
-    keys = ["delivery_id", "link_id", "recipient_id"]
-    _execute(cursor, search, together(ORDERS[search.sort]), [*stored, *(name for name in keys if name not in stored)])
+    keys = ("delivery_id", "link_id", "recipient_id")
+    asked = list(dict.fromkeys([*(name for name in columns if name not in LOOKED_UP), *keys]))
+    _execute(cursor, search, together(ORDERS[search.sort]), asked)
     # Where a column of the line stands in a row, with what is looked up behind it.
-    places = {name: place for place, name in enumerate([*dict.fromkeys([*stored, *keys]), *LOOKED_UP])}
+    places = {name: place for place, name in enumerate([*asked, *LOOKED_UP])}
     line = itemgetter(*(places[name] for name in columns))
     delivery, link, recipient = (places[name] for name in keys)
     with cursor.connection.cursor() as other:
