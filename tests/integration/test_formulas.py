@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -11,8 +13,9 @@ import pytest
 from psycopg2.extras import NamedTupleCursor
 
 from sillage.tabs.queries import deliveries, links
+from sillage.window import HOUR, Window
 from support.formula_cases import LEAVE, MIRROR, A, B
-from support.hours import mart
+from support.hours import mart, run_hours, write_file
 
 RATES = (
     "open_rate", "click_rate", "click_to_open_rate", "raw_reactivity_rate", "reactivity_rate", "opt_out_rate",
@@ -146,3 +149,24 @@ def test_what_a_scanner_did_is_in_all_and_not_in_the_human_figures(formulas_url:
         (A, 1),
         (f"{A}/0", 0),
     }
+
+
+def test_an_open_that_repeats_one_on_another_device_adds_no_recipient_there(warehouse_url: str, tmp_path: Path) -> None:
+    hour = datetime(2026, 1, 5, 8, tzinfo=UTC)
+    browser = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"
+    opens = [("m1", 0, browser), ("m1", 1, ""), ("m2", 0, "")]
+    write_file(
+        tmp_path,
+        "canonical",
+        hour,
+        "a.jsonl",
+        [
+            {"event_id": str(number), "event_type": "open", "occurred_at": (hour + timedelta(seconds=second)).isoformat(),
+             "delivery_id": "d1", "recipient_id": message, "message_id": message, "user_agent": agent}
+            for number, (message, second, agent) in enumerate(opens)
+        ],
+    )  # fmt: skip
+    run_hours(warehouse_url, tmp_path, Window(hour, hour + HOUR))
+    found = {row["browser_family"]: row for row in mart(warehouse_url, "delivery_breakdown")}
+    counts = {name: (row["event_count"], row["recipient_count"]) for name, row in found.items()}
+    assert counts == {"Chrome": (1, 1), "unknown": (1, 1)}

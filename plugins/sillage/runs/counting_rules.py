@@ -12,7 +12,7 @@ from ..counted import counted
 
 # Raised with every change of what a record means or of how events are counted (landing, staging, intermediate): a run
 # notes it in ops.run. What each version changed stands in docs/operations.md, "When the rules of counting change".
-VERSION = 4
+VERSION = 5
 # The newest version that reads records differently. A recompute starts from the events of the store, which are as they
 # were read, so figures of older rules are right only once their hours have run again too.
 READS_ANEW = 4

@@ -29,7 +29,8 @@ with messages as (
 select
     {{ keys | join(', ') }},
     sum(weight * event_count) as event_count,
-    sum(weight) as recipient_count,
+    -- A message whose only open on a device repeats one on another has none there.
+    sum(case when event_count > 0 then weight else 0 end) as recipient_count,
     sum(weight * human_event_count) as human_event_count
 from messages
 group by {{ keys | join(', ') }}
