@@ -27,7 +27,7 @@ from sillage.warehouse import roles
 from sillage.window import HOUR, Window
 from support import faults
 from support.hours import mart, rows, write_file
-from support.proofs import part
+from support.proofs import part, whole_only
 from support.reader import QUESTION, Reader
 
 pytestmark = pytest.mark.slow
@@ -385,6 +385,7 @@ def test_a_stage_that_is_tried_again_after_the_server_stopped_ends_as_if_nothing
     assert_as_undisturbed(house, url, reader)
 
 
+@whole_only
 def test_a_publish_whose_run_was_killed_ends_before_another_run_begins(
     house: House, at_home: Callable[[str], None]
 ) -> None:

@@ -264,6 +264,7 @@ def test_of_several_late_hours_the_one_at_fault_is_found_and_the_others_are_caug
     assert workflow.marts() == marts_of_a_fresh_warehouse(workflow)
 
 
+@whole_only
 def test_an_hour_that_fails_by_itself_holds_no_late_hour_back(
     workflow: Workflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

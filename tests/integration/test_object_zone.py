@@ -22,6 +22,7 @@ from sillage.landing.object_zone import ObjectZone
 from sillage.landing.zone import LandingError, UnreadableError, Zone, days_of, open_zone, unread_above, unread_of
 from sillage.reading.decompression import FileBytes
 from sillage.window import Window
+from support.proofs import whole_only
 from support.s3_stub import BUCKET, S3Stub, connected, serving
 
 boto3 = pytest.importorskip("boto3", reason="the extra s3 is not installed")
@@ -176,6 +177,7 @@ def test_the_beginning_of_an_object_is_read_alone(bucket: Bucket) -> None:
 # --- volume, on the stub
 
 
+@whole_only
 def test_a_hundred_thousand_objects_are_listed_within_a_minute(stub: S3Stub) -> None:
     hours = [f"2026-01-{day:02}/{hour:02}" for day in (1, 2) for hour in range(24)] + ["2026-01-03/00"]
     names = [f"landing/ses/{hours[number % len(hours)]}/{number:09}.jsonl" for number in range(100_000)]

@@ -18,7 +18,7 @@ from sillage.warehouse import connection, roles
 from sillage.window import HOUR, Window
 from support.canonical import EIGHT, event
 from support.hours import mart, rows, run_hours, settings_of, write_file
-from support.proofs import part
+from support.proofs import part, whole_only
 from support.sql import run_sql
 
 OWNER = "sillage"
@@ -93,6 +93,7 @@ def major(url: str) -> int:
     return int(rows(url, "select current_setting('server_version_num')::int / 10000 as n")[0]["n"])
 
 
+@whole_only
 @pytest.mark.parametrize("begins", part([16, 18], 2))
 def test_a_backup_is_restored_into_another_major_version_and_the_next_hour_runs_there(
     begins: int, warehouse_url: str, other_warehouse: str, old_url: str, zone: Path, tmp_path: Path

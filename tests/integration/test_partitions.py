@@ -128,6 +128,7 @@ def test_a_partition_takes_no_new_deliveries_after_a_month(warehouse_url: str, t
     assert numbers(warehouse_url) == {"a": 0, "b": 1, "c": WIDTH, "d": WIDTH + 1}
 
 
+@whole_only
 @pytest.mark.slow
 def test_an_older_stores_partitions_keep_their_range_and_the_rest_is_one_more(
     two_warehouses: tuple[str, str], tmp_path: Path

@@ -15,6 +15,7 @@ from sillage.quickstart.embedded_postgres import Server
 from sillage.window import HOUR, Window
 from support import proofs
 from support.hours import rows, run_hours, write_file
+from support.proofs import whole_only
 from support.reader import Reader
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -126,6 +127,7 @@ def test_a_reader_that_stays_in_a_transaction_holds_up_no_other_reader_and_publi
     assert partitions == [{"n": 2}]
 
 
+@whole_only
 @pytest.mark.slow
 def test_a_reader_during_a_backfill_of_a_day_never_sees_totals_that_disagree(
     warehouse_url: str, server: Server, reader_passwords: dict[str, str], tmp_path: Path

@@ -228,6 +228,7 @@ def test_a_postgres_that_is_killed_comes_back_without_a_hand(machine: Machine) -
     until(lambda: machine.sillage("status").returncode == 0)
 
 
+@whole_only
 def test_nothing_is_left_after_the_supervisor_and_the_scheduler_were_killed_and_down(machine: Machine) -> None:
     # The scheduler forks a worker for a task that waits: the one that was started again has none before its first run.
     assert machine.sillage("run", "2026-01-01T00", "2026-01-01T01").returncode == 0

@@ -19,7 +19,7 @@ from sillage.window import HOUR, Window
 from support.canonical import EIGHT, event
 from support.followed import NUMBER, assert_adds_up, followed, said
 from support.hours import run_hours, write_file
-from support.proofs import part
+from support.proofs import part, whole_only
 from support.tabs_client import charts, client_of, figure, first_group, get
 from support.tabs_house import QUIET, House
 
@@ -166,6 +166,7 @@ def test_why_there_is_no_data_leads_to_as_many_rows_as_it_names(client: TestClie
     assert found
 
 
+@whole_only
 def test_a_file_of_what_is_filtered_holds_as_many_rows_as_the_page_says(client: TestClient) -> None:
     query = {"id": "d-soldes-hiver", "type": "bounced_hard"}
     rows = list(csv.DictReader(io.StringIO(get(client, "/delivery/logs.csv", **query).removeprefix("\ufeff"))))
@@ -198,6 +199,7 @@ FATES: dict[str, list[tuple[str, str | None]]] = {
 }  # fmt: skip
 
 
+@whole_only
 def test_bounces_of_every_kind_agree_with_the_counters_and_add_up_when_followed(
     warehouse_url: str, tmp_path: Path
 ) -> None:

@@ -26,7 +26,7 @@ from sillage.window import HOUR, Window
 from support.canonical import EIGHT, event
 from support.followed import assert_adds_up, followed, said
 from support.hours import run_hours, write_file
-from support.proofs import part
+from support.proofs import part, whole_only
 from support.tabs_client import charts, client_of, figure, first_group, further, get
 from support.tabs_house import House
 
@@ -59,6 +59,7 @@ def client_on(warehouse_url: str) -> Iterator[TestClient]:
     reader.close()
 
 
+@whole_only
 @pytest.mark.parametrize("step", ["hour", "day"])
 def test_the_throughput_of_every_delivery_leads_to_its_messages_and_adds_up_to_its_cards(
     client: TestClient, reader: Reader, house: House, step: str
@@ -323,6 +324,7 @@ def test_a_rate_side_by_side_is_that_of_the_delivery_that_it_leads_to_and_all_to
     assert figure(text, "bounce_rate_together") == speech.percent(sums.bounces / sums.to_deliver_count)
 
 
+@whole_only
 def test_a_delivery_on_a_recipients_page_has_her_among_those_who_did_what_it_says(
     client: TestClient, house: House
 ) -> None:

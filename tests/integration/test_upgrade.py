@@ -23,6 +23,7 @@ from sillage.warehouse import roles
 from sillage.window import HOUR, Window
 from support import release_warehouse
 from support.hours import rows, run_hours, settings_of
+from support.proofs import whole_only
 from support.release_warehouse import KEPT_HOURS, RELEASES, START, marts_of, write_hour
 from support.sql import run_sql
 
@@ -109,6 +110,7 @@ def kill_in_the_middle(url: str, zone: Path) -> None:
         time.sleep(0.05)
 
 
+@whole_only
 def test_an_upgrade_that_was_killed_and_begun_again_keeps_every_figure_and_counts_on(
     older: str, release: Path, zone: Path, fresh: dict[str, list[dict[str, Any]]]
 ) -> None:

@@ -15,6 +15,7 @@ from sillage.runs import journal, turn
 from sillage.window import HOUR, Window
 from support import hours
 from support.canonical import EIGHT, event
+from support.proofs import whole_only
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148"
 PROXY = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
@@ -125,6 +126,7 @@ def land_clicks_of_a_sweeper(url: str, zone: Path) -> None:
     hours.write_file(zone, "canonical", EIGHT + HOUR, "open.jsonl", [event("open", 3700, recipient_id="touched")])
 
 
+@whole_only
 def test_new_lists_reach_the_agents_of_touched_messages_and_a_recompute_the_others(
     warehouse_url: str, tmp_path: Path, install: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +140,7 @@ def test_new_lists_reach_the_agents_of_touched_messages_and_a_recompute_the_othe
     assert verdicts(warehouse_url) == {"touched": "bot", "left": "bot"}
 
 
+@whole_only
 def test_the_journal_tells_how_many_agents_a_run_judged_again(
     warehouse_url: str, tmp_path: Path, install: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

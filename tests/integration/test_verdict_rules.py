@@ -17,6 +17,7 @@ from sillage.transform import verdict_rules
 from sillage.window import HOUR, Window
 from support.canonical import EIGHT, event
 from support.hours import mart, rows, run_hours, write_file
+from support.proofs import whole_only
 
 PROJECT = settings.load().dbt_project
 RULES: list[dict[str, str]] = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]["verdict_rules"]
@@ -55,6 +56,7 @@ def verdicts(url: str) -> dict[str, set[tuple[str, str]]]:
     return found
 
 
+@whole_only
 def test_a_rule_can_be_switched_off_or_given_another_verdict_and_a_recompute_judges_anew(
     warehouse_url: str, tmp_path: Path, rules: Any
 ) -> None:
@@ -70,6 +72,7 @@ def test_a_rule_can_be_switched_off_or_given_another_verdict_and_a_recompute_jud
     assert (found["click_count"], found["human_click_count"], found["scanner_click_count"]) == (4, 4, 0)
 
 
+@whole_only
 def test_without_any_rule_everybody_is_a_person(warehouse_url: str, tmp_path: Path, rules: Any) -> None:
     land_a_burst_and_an_early_click(tmp_path)
     rules([])

@@ -244,6 +244,7 @@ def test_running_the_same_window_again_after_a_run_that_died_changes_no_mart(
     assert house.marts() == before
 
 
+@whole_only
 def test_a_window_beyond_the_size_is_landed_in_groups_and_published(house: House, first: tuple[str, str, str]) -> None:
     folder = house.zone / "sendgrid/2026-01-03/00"
     folder.mkdir(parents=True)
