@@ -67,7 +67,7 @@ test: .venv/.dev dbt_project/target/manifest.json ## unit, DAG, integration and 
 # One process more than there are cores: with one each, a sixth of two cores stood idle.
 WORKERS ?= -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 5 --dist loadfile --no-loadscope-reorder --durations=25
 
-bench: .venv/.dev dbt_project/target/manifest.json ## every benchmark, and the README's table (hours; 45 GB of disk; HISTORY=folder keeps the history; ONLY="pages locks")
+bench: .venv/.dev .venv/.spark dbt_project/target/manifest.json ## every benchmark, and the README's table (hours; 45 GB of disk; HISTORY=folder keeps the history; ONLY="pages locks")
 	$(VENV)/python bench/all.py "$(HISTORY)" $(ONLY)
 
 lint: .venv/.dev ## ruff, mypy, codespell, sqlfluff, dbt parse
@@ -98,6 +98,7 @@ pins: .venv/.dev ## write constraints.txt and constraints-dev.txt anew from the 
 	$(VENV)/uv pip compile $(PIN) requirements.txt requirements-dev.txt -o constraints-dev.txt
 	$(VENV)/uv pip compile $(PIN) -c constraints-dev.txt requirements.txt -o constraints.txt
 	$(VENV)/uv pip compile $(PIN) -c constraints-dev.txt requirements.txt requirements-celery.txt -o constraints-celery.txt
+	$(VENV)/uv pip compile $(PIN) -c constraints-dev.txt requirements-spark.txt -o constraints-spark.txt
 	$(VENV)/uv pip compile $(PIN) requirements-audit.txt -o constraints-audit.txt
 	$(VENV)/uv pip compile $(PIN) bi/superset/requirements.txt -o bi/superset/constraints.txt
 	$(VENV)/uv pip compile $(PIN) tools/docs-requirements.txt -o tools/docs-constraints.txt
@@ -109,6 +110,11 @@ PIN := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate
 
 .venv-docs/.done: tools/docs-constraints.txt tools/venv.sh
 	@tools/venv.sh tools/docs-constraints.txt .venv-docs
+	@touch $@
+
+# Spark, for who has a lake (docs/lake.md): 340 MB that nobody else needs.
+.venv/.spark: constraints-spark.txt .venv/.runtime
+	@tools/venv.sh constraints-spark.txt
 	@touch $@
 
 .venv/.runtime: constraints.txt tools/venv.sh

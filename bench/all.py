@@ -42,6 +42,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "against_peer.py": [],
     "window.py": [],
     "store_size.py": [],
+    "lake.py": [],
     "over_history.py": ["{history}"],
     "deliveries.py": [],
     "locks.py": [],

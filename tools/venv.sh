@@ -47,7 +47,9 @@ with_uv() {
     certificate="${SSL_CERT_FILE:-${PIP_CERT:-$(setting cert)}}"
     [ -n "$certificate" ] && export SSL_CERT_FILE="$certificate"
     awk '/^uv==/ { found = 1 } found { print } found && !/\\$/ { exit }' "$pins" >"$venv/uv.txt"
-    $venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$venv/uv.txt" &&
+    # A list of additions comes after one that has brought uv.
+    { [ ! -s "$venv/uv.txt" ] ||
+        $venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$venv/uv.txt"; } &&
         $venv/bin/uv pip install --quiet --python $venv/bin/python --require-hashes --no-deps -r "$pins"
 }
 with_pip() {

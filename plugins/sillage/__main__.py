@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import subprocess
@@ -18,6 +17,8 @@ from .arguments import ARGUMENTS
 from .backup import BackupError
 from .collector import configuration as collector_configuration
 from .health import Level, Report, prometheus
+from .lake import LakeError
+from .lake import command as lake_command
 from .links import command as links_command
 from .links.messages import LinkError
 from .proof import command as proof
@@ -36,7 +37,7 @@ from .quickstart import (
 )
 from .quickstart.airflow_api import ApiError, NoAnswerError
 from .quickstart.embedded_postgres import ServerError, binaries
-from .quickstart.home import PRIVATE_UMASK, HomeError, only_one, was_started
+from .quickstart.home import HomeError, only_one, was_started
 from .quickstart.terminal import complain, say, shown
 from .settings import SettingError, Settings
 from .transform import ModelError
@@ -66,6 +67,7 @@ EXPECTED = (
     BackupError,
     ErasureListError,
     outbox.OutboxError,
+    LakeError,
 )
 INTERRUPTED = 130
 NOTHING_STARTED = "Nothing was ever started here: `make up` starts everything."
@@ -86,7 +88,7 @@ def main() -> int:
         chosen = settings_module.load()
         # `init` works for an Airflow that is there, whose environment it needs as it is; so do a probe and a backup of one.
         if arguments.action is not init and (arguments.action not in (health, backup, restore) or was_started(chosen)):
-            _make_surroundings_ours(chosen)
+            environment.make_ours(chosen, complain)
         return int(arguments.action(chosen, arguments) or 0)
     except EXPECTED as error:
         complain(str(error))
@@ -100,24 +102,10 @@ def main() -> int:
         return INTERRUPTED
 
 
-def _make_surroundings_ours(chosen: Settings) -> None:
-    """What this process and its children make is closed to others, and nothing of the shell's changes what they do."""
-    os.umask(PRIVATE_UMASK)
-    foreign = environment.forget_others(os.environ)
-    if chosen.warehouse_url and (tls := [name for name in foreign if name.startswith("PGSSL")]):
-        complain(
-            f"{', '.join(tls)} of your environment changes nothing: write it into SILLAGE_WAREHOUSE_URL (?sslmode=...)."
-        )
-    # A terminal that lacks a sign of a label's shows its number.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
 def up(chosen: Settings, _: argparse.Namespace) -> int:
     """Start everything, take the demo through Airflow the first time, and show the delivery statistics."""
     with only_one(chosen):
-        own = has_own_landing(chosen)
+        own = state.has_own_landing(chosen)
         # Whatever is wrong with its configuration is told before anything is started.
         preparation.check_ports(chosen, collector_configuration.load().port)
         house = preparation.prepare(chosen, say, has_own_landing=own)
@@ -214,6 +202,12 @@ def restore(chosen: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def lake(chosen: Settings, arguments: argparse.Namespace) -> int:
+    """The events in files of Iceberg (docs/lake.md): what is published there, repair after a crash, or going on without."""
+    lake_command.run(arguments.act, *state.lake_of(chosen), say)
+    return 0
+
+
 def logs(chosen: Settings, arguments: argparse.Namespace) -> int:
     """The last lines of every component's log; follows them on a terminal."""
     files = [processes.log_of(chosen.home, name) for name in (processes.SUPERVISOR, *processes.PARTS)]
@@ -247,7 +241,7 @@ def run(chosen: Settings, arguments: argparse.Namespace) -> int:
     window = Window.parse(arguments.start, arguments.end)
     options = {"is_verbose": arguments.verbose, "allow_vanished": arguments.allow_vanished}
     with only_one(chosen):
-        house = preparation.prepare(chosen, say, has_own_landing=has_own_landing(chosen))
+        house = preparation.prepare(chosen, say, has_own_landing=state.has_own_landing(chosen))
         if processes.running(chosen.home, "scheduler"):
             # That scheduler would take up the tasks of a run that this process works on.
             say(f"Airflow runs: it takes {window}.")
@@ -356,7 +350,7 @@ def test_tracking(_: Settings, arguments: argparse.Namespace) -> int:
 
 def demo_data(chosen: Settings, _: argparse.Namespace) -> int:
     """Make the demo's landing zone where it is not there yet."""
-    if has_own_landing(chosen):
+    if state.has_own_landing(chosen):
         raise preparation.PreparationError(
             f"SILLAGE_LANDING is {chosen.landing}: unset it to get the demo's landing zone."
         )
@@ -373,6 +367,7 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "health": health,
     "backup": backup,
     "restore": restore,
+    "lake": lake,
     "logs": logs,
     "psql": psql,
     "run": run,
@@ -387,11 +382,6 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "test-tracking": test_tracking,
     "demo-data": demo_data,
 }
-
-
-def has_own_landing(chosen: Settings) -> bool:
-    """Whether the operator brought a landing zone; else it is the demo's."""
-    return chosen.landing != str(chosen.home / "landing")
 
 
 if __name__ == "__main__":

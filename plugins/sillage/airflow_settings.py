@@ -10,7 +10,11 @@ import sys
 import time
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-CONNECTIONS = {"SILLAGE_WAREHOUSE_URL": "sillage_warehouse", "SILLAGE_TABS_URL": "sillage_tabs"}
+CONNECTIONS = {
+    "SILLAGE_WAREHOUSE_URL": "sillage_warehouse",
+    "SILLAGE_TABS_URL": "sillage_tabs",
+    "SILLAGE_LAKE_CATALOG_URL": "sillage_lake",
+}
 VARIABLES = frozenset(
     {
         "SILLAGE_LANDING",
@@ -21,6 +25,11 @@ VARIABLES = frozenset(
         "SILLAGE_TRACKING_DAYS",
         "SILLAGE_REJECTED_DAYS",
         "SILLAGE_ERASURES",
+        "SILLAGE_LAKE",
+        "SILLAGE_LAKE_DAYS",
+        "SILLAGE_HOT_DAYS",
+        "SILLAGE_SPARK",
+        "SILLAGE_SPARK_PACKAGES",
         "SILLAGE_REPORT_TO",
         "SILLAGE_DATABASE_CORES",
         "SILLAGE_DATABASE_MEMORY_GB",

@@ -69,6 +69,14 @@ def _restore(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _lake(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "act",
+        choices=("show", "repair", "leave"),
+        help="show: what is published in it; repair: finish what a crash left; leave: go on without it, its files stay",
+    )
+
+
 def _logs(command: argparse.ArgumentParser) -> None:
     command.add_argument("--follow", action="store_true")
 
@@ -97,6 +105,7 @@ ARGUMENTS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "health": _health,
     "backup": _backup,
     "restore": _restore,
+    "lake": _lake,
     "logs": _logs,
     "init": _init,
     "collector": _collector,

@@ -39,6 +39,8 @@ def prepare(chosen: Settings, admin_url: str) -> Iterator[str]:
             " user tabs_reader."
         )
     passwords = {"tabs_reader": unquote(tabs.password)} if tabs.password else {}
+    if chosen.lake:
+        passwords |= _lake_login(chosen)
     # Only the warehouse's database is closed: the server's others are not ours.
     roles.bootstrap_roles(admin_url or url, passwords, name)
     yield f"The roles {', '.join(roles.READERS)} are there" + (
@@ -47,6 +49,16 @@ def prepare(chosen: Settings, admin_url: str) -> Iterator[str]:
     applied = transform.upgrade(url)
     yield f"The warehouse {name} is migrated; new: {', '.join(applied) or 'nothing'}."
     yield f"The DAG is drawn from {transform.parse(url)}."
+
+
+def _lake_login(chosen: Settings) -> dict[str, str]:
+    login = urlsplit(chosen.lake_catalog_url or _from_airflow("SILLAGE_LAKE_CATALOG_URL"))
+    if login.username != roles.LAKE_WRITER or not login.password:
+        raise SettingError(
+            f"SILLAGE_LAKE is set, so the connection sillage_lake (or SILLAGE_LAKE_CATALOG_URL) must lead to the warehouse as the user"
+            f" {roles.LAKE_WRITER}, with a password."
+        )
+    return {roles.LAKE_WRITER: unquote(login.password)}
 
 
 def _prepare_database(admin_url: str, owner: str, password: str, name: str) -> Iterator[str]:

@@ -9,26 +9,31 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
-from . import landing, quality, settings, transform, warehouse
+from . import lake, landing, quality, settings, transform, warehouse
 from .counted import counted
 from .landing import late_hours, user_agents
 from .landing.shares import Plain
 from .privacy import hide_addresses
 from .runs import counting_rules, journal, turn
 from .transform import verdict_rules
-from .upkeep import erasure, packing, retention
+from .upkeep import retention
 from .window import Window, WindowError, label
 
 log = logging.getLogger(__name__)
 
 # What another try can heal: the connection to the warehouse or to the landing zone. Everything else fails at once.
-PASSING = (psycopg2.OperationalError, psycopg2.InterfaceError, warehouse.WarehouseError, OSError)
+PASSING = (
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    warehouse.WarehouseError,
+    lake.SparkTroubleError,
+    OSError,
+)
 
 
 _Done = TypeVar("_Done")
@@ -207,7 +212,9 @@ def _sparing_late_hours(
     run_id: str, stage: str, work: Callable[[], _Done], prepare: Callable[[], object] = lambda: None
 ) -> _Done:
     """`work`, with fewer late hours where it fails with them; `prepare` then brings the run to where `work` begins."""
-    return late_hours.spare(warehouse_url(), run_id, stage, work, prepare, (*PASSING, turn.NotTheWriterError))
+    return late_hours.spare(
+        warehouse_url(), run_id, stage, work, prepare, (*PASSING, turn.NotTheWriterError, lake.LakeError)
+    )
 
 
 def _build_again(run_id: str) -> None:
@@ -259,6 +266,7 @@ def publish(run_id: str) -> dict[str, int]:
         log.info("%s", outcome.sentence)
         if notice := counting_rules.notice(warehouse_url()):
             log.warning("%s", notice)
+    lake.follow(settings.load(), warehouse_url())
     return counts
 
 
@@ -269,9 +277,14 @@ def _publish(run_id: str) -> dict[str, int]:
     return _sparing_late_hours(
         run_id,
         "publish",
-        lambda: transform.publish(warehouse_url(), run_id),
+        lambda: _publish_all(run_id),
         lambda: (_build(run_id), quality.check(warehouse_url(), run_id, "marts")),
     )
+
+
+def _publish_all(run_id: str) -> dict[str, int]:
+    lake.write(settings.load(), warehouse_url(), run_id)
+    return transform.publish(warehouse_url(), run_id)
 
 
 def news_of(run_id: str, counts: Mapping[str, int]) -> dict[str, Any]:
@@ -291,31 +304,6 @@ def end(run_id: str) -> None:
         (why,) = cursor.fetchone() or ("The run ended before it published; the log of the task that failed tells why.",)
         held = turn.give_back(cursor, run_id, why)
     log.info("The writer's turn is %s.", "given back" if held else "not this run's any more: publishing gave it back")
-
-
-def clean() -> None:
-    """Drop what is older than the settings SILLAGE_RAW_DAYS, SILLAGE_TRACKING_DAYS and SILLAGE_REJECTED_DAYS say, today."""
-    chosen = settings.load()
-    said = retention.clean(
-        warehouse_url(),
-        datetime.now(UTC),
-        raw_days=chosen.raw_days,
-        tracking_days=chosen.tracking_days,
-        rejected_days=chosen.rejected_days,
-    )
-    log.info("%s", f"Dropped {counted(len(said), 'partition')}." if said else "Nothing is older than its time.")
-
-
-def pack() -> None:
-    """Pack the records as received of days in which no run looks for late files any more (setting SILLAGE_LATE_HOURS)."""
-    said = packing.pack(warehouse_url(), datetime.now(UTC), late_hours=settings.load().late_hours)
-    log.info("%s", f"Packed {counted(len(said), 'day')}." if said else "No day's records are to be packed.")
-
-
-def erase(recipient_id: str | None, email: str | None) -> None:
-    """Erase the personal data of one recipient, named by id or by address; noted in the list of erasures (SILLAGE_ERASURES)."""
-    listed = settings.load().erasures
-    erasure.erase(warehouse_url(), recipient_id=recipient_id or None, email=email or None, listed=listed)
 
 
 def warehouse_url() -> str:

@@ -54,6 +54,12 @@ class Settings:
     outbox: str = ""  # where files for sending tools go: a folder or a bucket
     database_cores: int | None = None  # of the machine that Postgres has; None: found out (transform/capacity.py)
     database_memory_gb: int | None = None
+    lake: str = ""  # where the lake's files lie, "" for none (docs/lake.md)
+    lake_catalog_url: str = ""  # the warehouse as the role lake_writer
+    lake_days: int = 360
+    hot_days: int | None = None  # after which Postgres leaves a delivery's logs to the lake
+    spark: str = "local[*]"  # Spark's master, which writes the lake
+    spark_packages: str = ""  # a folder of jars, or Maven coordinates
     fan_out_mb: int = 1024  # what one task lands of a run's hours, before it leaves the rest to groups of files
 
     @property
@@ -137,6 +143,14 @@ def load(environment: dict[str, str] | None = None) -> Settings:
             "SILLAGE_DATABASE_MEMORY_GB", given.get("SILLAGE_DATABASE_MEMORY_GB"), 0, 1, 65536
         )
         or None,
+        lake=given.get("SILLAGE_LAKE") or "",
+        lake_catalog_url=_with_password(
+            given.get("SILLAGE_LAKE_CATALOG_URL") or "", given.get("SILLAGE_LAKE_CATALOG_PASSWORD_FILE")
+        ),
+        lake_days=whole_number("SILLAGE_LAKE_DAYS", given.get("SILLAGE_LAKE_DAYS"), 360, 3, 36500),
+        hot_days=whole_number("SILLAGE_HOT_DAYS", given.get("SILLAGE_HOT_DAYS"), 0, 3, 36500) or None,
+        spark=given.get("SILLAGE_SPARK") or "local[*]",
+        spark_packages=given.get("SILLAGE_SPARK_PACKAGES") or "",
         fan_out_mb=whole_number("SILLAGE_FAN_OUT_MB", given.get("SILLAGE_FAN_OUT_MB"), 1024, 1, 2**40),
     )
     # An hour whose raw records were dropped can only be read again whole, so a late file must not lead back to one.

@@ -176,3 +176,31 @@ def test_nothing_is_dropped_while_a_run_writes(warehouse_url: str, zone: Path, m
     with pytest.raises(warehouse.WarehouseError, match="Run writing writes"):
         retention.clean(warehouse_url, NEW, **DAYS)
     assert "raw.canonical_p20250105" in partitions(warehouse_url)
+
+
+def test_with_a_lake_the_logs_of_what_is_sent_go_though_people_still_open_it(warehouse_url: str, zone: Path) -> None:
+    publish_both(warehouse_url, zone)
+    # Somebody opens the old delivery on the newest day, and so its partition would stay for another year.
+    late = NEW + HOUR
+    write_file(zone, "canonical", late, "a.jsonl", [event(1, "click", late, "old"), event(1, "click", late, "new")])
+    run_hours(warehouse_url, zone, hour(late), late_hours=0)
+    before = figures(warehouse_url, "old")
+    now = NEW + timedelta(days=1)
+    assert not {"intermediate.int_event_store_p0"} & set(dropped(warehouse_url, now, hot_days=None))
+    assert dropped(warehouse_url, now, hot_days=400) == []
+    assert dropped(warehouse_url, now, hot_days=30) == ["intermediate.int_event_store_p0"]
+    assert figures(warehouse_url, "old") == before
+    # The hours since may be run again, and the statistics stay as they are.
+    run_hours(warehouse_url, zone, hour(late), late_hours=0, force=True)
+    assert figures(warehouse_url, "old") == before
+    (window,) = [row for row in mart(warehouse_url, "workflow_windows") if row["window_start"] == late]
+    assert (window["record_count"], window["event_count"], window["other_count"]) == (2, 1, 1)
+    with pytest.raises(LandingError, match="cannot be run again: tracking logs"):
+        run_hours(warehouse_url, zone, hour(OLD))
+
+
+def dropped(url: str, now: datetime, *, hot_days: int | None) -> list[str]:
+    """Partitions of the event store that retention drops."""
+    before = partitions(url)
+    retention.clean(url, now, **DAYS, hot_days=hot_days)
+    return sorted(name for name in before - partitions(url) if "event_store" in name)

@@ -47,7 +47,7 @@ def test_a_connection_and_a_variable_say_what_the_environment_does_not(asked: li
     chosen = settings.load()
     assert chosen.warehouse_url == "postgresql://me:p%40ss@db:5433/house?sslmode=require"
     assert (chosen.late_hours, chosen.tabs_url, chosen.raw_days) == (7, "", 30)
-    assert set(asked) == {*airflow_settings.VARIABLES, "sillage_warehouse", "sillage_tabs"}
+    assert set(asked) == {*airflow_settings.VARIABLES, "sillage_warehouse", "sillage_tabs", "sillage_lake"}
 
 
 def test_what_the_environment_says_is_not_asked_of_airflow(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

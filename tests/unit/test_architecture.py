@@ -30,7 +30,9 @@ ARROWS: dict[str, set[str]] = {
     "transform": {"runs", "warehouse", "settings", "privacy", "counted"},
     "quality": {"runs", "warehouse", "settings", "window", "privacy", "counted"},
     "upkeep": {"runs", "privacy", "counted"},
+    "lake": {"runs", "warehouse", "settings", "counted"},
     "pipeline": {
+        "lake",
         "landing",
         "transform",
         "quality",
@@ -42,12 +44,13 @@ ARROWS: dict[str, set[str]] = {
         "privacy",
         "counted",
     },
+    "maintenance": {"lake", "pipeline", "upkeep", "settings", "counted"},
     "backup": {"transform", "upkeep", "runs", "warehouse", "counted"},
     "health": {"warehouse", "window", "privacy", "counted"},
     "alerts": {"health", "settings", "privacy"},
     "airflow_preload": set(),
     "airflow_turn": {"pipeline", "runs", "warehouse"},
-    "airflow_dags": {"airflow_turn", "alerts", "pipeline", "reports", "settings", "transform"},
+    "airflow_dags": {"airflow_turn", "alerts", "maintenance", "pipeline", "reports", "settings", "transform"},
     "tabs": {"runs", "warehouse", "settings", "privacy"},
     "reports": {"tabs", "settings", "privacy", "counted"},
     "airflow_tabs": {"tabs"},
@@ -58,6 +61,7 @@ ARROWS: dict[str, set[str]] = {
     "collector": {"reading", "links", "settings"},
     "imports": set(),
     "quickstart": {
+        "lake",
         "counted",
         "alerts",
         "backup",
@@ -88,6 +92,7 @@ ARROWS: dict[str, set[str]] = {
         "quickstart",
         "installation",
         "imports",
+        "lake",
         "outbox",
         "airflow_settings",
         "settings",
@@ -111,6 +116,7 @@ CONNECTED = {
     "quickstart",
     "pipeline",
     "health",
+    "lake",
 }
 # Modules here know the bytes they are given and nothing of the machine: no database, no clock, no setting.
 PURE = {"reading", "window", "sources", "links"}

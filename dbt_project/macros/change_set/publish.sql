@@ -23,6 +23,7 @@
         {%- if node.config.get('is_partitioned') -%}{%- do attachments.extend(attach_statements(target, opened_partitions(target))) -%}{%- endif -%}
     {%- endfor -%}
     {%- do statements.extend(attachments) -%}
+    {%- do statements.extend(publish_lake_statements(run_id)) -%}
     {%- do statements.append("update ops.run set state = 'published', ended_at = now(), message = 'Published.' where run_id = '" ~ run_id ~ "'") -%}
     {%- do statements.append("update ops.writer set run_id = null, acquired_at = null where run_id = '" ~ run_id ~ "'") -%}
     {% do run_query(statements | join('; ') ~ "; commit;") %}

@@ -42,7 +42,9 @@ differences as (
     select
         window_start,
         sum(weight * event_count) as event_count,
-        sum(weight * (copy_count - event_count)) as duplicate_count
+        sum(weight * (copy_count - event_count)) as duplicate_count,
+        sum(case when weight = 1 then event_count else 0 end) as event_count_now,
+        sum(case when weight = 1 then copy_count - event_count else 0 end) as duplicate_count_now
     from (
         select
             1 as weight,
@@ -99,8 +101,15 @@ counted as (
         touched.window_start + interval '1 hour' as window_end,
         cast(case when hours.window_start is null then current_rows.record_count else coalesce(landed.record_count, 0) end as bigint)
             as record_count,
-        cast(coalesce(current_rows.event_count, 0) + coalesce(differences.event_count, 0) as bigint) as event_count,
-        cast(coalesce(current_rows.duplicate_count, 0) + coalesce(differences.duplicate_count, 0) as bigint) as duplicate_count,
+        -- All events of a run's own hour are at hand, and some that it once brought may be gone with their deliveries' logs.
+        {% for name in ['event_count', 'duplicate_count'] -%}
+        cast(
+            case
+                when hours.window_start is null then coalesce(current_rows.{{ name }}, 0) + coalesce(differences.{{ name }}, 0)
+                else coalesce(differences.{{ name }}_now, 0)
+            end as bigint
+        ) as {{ name }},
+        {% endfor -%}
         cast(case when hours.window_start is null then current_rows.other_count else coalesce(without_event.other_count, 0) end as bigint)
             as other_count,
         cast(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, task
 
-from .. import pipeline
+from .. import maintenance
 from .alerting import CALLBACKS
 from .retries import UPKEEP_ARGUMENTS
 
@@ -15,6 +15,7 @@ ABOUT = """
 Drops what is older than its time: records as received (30 days), tracking logs (360), rejected records (90), by whole
 partitions. Statistics stay. The days are the settings SILLAGE_RAW_DAYS, SILLAGE_TRACKING_DAYS, SILLAGE_REJECTED_DAYS.
 Then packs the records as received of days that are over: a sixth of the bytes, unpacked when their hour is run again.
+Where there is a lake (SILLAGE_LAKE), takes out of it what is older than SILLAGE_LAKE_DAYS, and joins small files.
 
 ### Window
 None: what is too old on the day it runs. It waits until no run of `tracking` writes, and keeps the turn for seconds;
@@ -47,11 +48,16 @@ with DAG(
     @task
     def drop_old() -> None:
         """Old partitions of raw, of the event store and of rejected records."""
-        pipeline.clean()
+        maintenance.clean()
 
     @task
     def pack_old() -> None:
         """Records as received of days that are over, into blocks."""
-        pipeline.pack()
+        maintenance.pack()
 
-    drop_old() >> pack_old()
+    @task
+    def keep_lake() -> None:
+        """Of the lake: what is too old or erased, and small files joined. Nothing where there is none."""
+        maintenance.keep_lake()
+
+    drop_old() >> pack_old() >> keep_lake()

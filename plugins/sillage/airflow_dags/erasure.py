@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, task
 
-from .. import pipeline
+from .. import maintenance
 from .alerting import CALLBACKS
 from .retries import UPKEEP_ARGUMENTS
 
@@ -47,6 +47,6 @@ with DAG(
     @task
     def erase(**context: Any) -> None:
         """The recipient's personal data, in one transaction."""
-        pipeline.erase(context["params"].get("recipient_id"), context["params"].get("email"))
+        maintenance.erase(context["params"].get("recipient_id"), context["params"].get("email"))
 
     erase()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..warehouse.roles import READERS
+from ..warehouse.roles import LAKE_WRITER, READERS
 
 UI_USER = "admin"
 # Airflow signs with HMAC-SHA512, whose key should be as long as its digest.
@@ -26,6 +26,7 @@ class Credentials:
     warehouse_owner: str = field(repr=False)
     metadata_owner: str = field(repr=False)
     readers: dict[str, str] = field(repr=False)
+    lake_writer: str = field(repr=False)
     ui_password: str = field(repr=False)
     jwt_key: str = field(repr=False)
     fernet_key: str = field(repr=False)
@@ -49,6 +50,7 @@ def load(home: Path) -> Credentials:
         warehouse_owner=_kept(folder / "warehouse_owner", _password),
         metadata_owner=_kept(folder / "metadata_owner", _password),
         readers={role: _kept(folder / role, _password) for role in READERS},
+        lake_writer=_kept(folder / LAKE_WRITER, _password),
         ui_password=str(ui[UI_USER]),
         jwt_key=_kept(folder / "jwt_key", _signing_key),
         fernet_key=_kept(folder / "fernet_key", lambda: base64.urlsafe_b64encode(os.urandom(32)).decode()),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..settings import CHECKOUT, PACKAGE, Settings, is_installed, resource
+from ..warehouse.roles import LAKE_WRITER
 from .credentials import UI_USER, Credentials
+from .home import PRIVATE_UMASK
 
 # Each worker of the LocalExecutor keeps 150 MB and a task wants about one core: two work while two wait on the database.
 PARALLEL_TASKS = 4
@@ -37,6 +40,20 @@ def forget_others(environment: MutableMapping[str, str]) -> list[str]:
         del environment[name]
     environment["PYTHONPATH"] = str(PACKAGE.parent)
     return foreign
+
+
+def make_ours(settings: Settings, complain: Callable[[str], object]) -> None:
+    """What this process and its children make is closed to others, and nothing of the shell's changes what they do."""
+    os.umask(PRIVATE_UMASK)
+    foreign = forget_others(os.environ)
+    if settings.warehouse_url and (tls := [name for name in foreign if name.startswith("PGSSL")]):
+        complain(
+            f"{', '.join(tls)} of your environment changes nothing: write it into SILLAGE_WAREHOUSE_URL (?sslmode=...)."
+        )
+    # A terminal that lacks a sign of a label's shows its number.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def tool(name: str) -> str:
@@ -78,6 +95,14 @@ def build(settings: Settings, credentials: Credentials, warehouse_url: str, meta
         "SILLAGE_ERASURES": str(settings.erasures),
         "SILLAGE_REPORT_TO": settings.report_to,
         "SILLAGE_TABS_URL": reader_url(warehouse_url, "tabs_reader", credentials.readers["tabs_reader"]),
+        "SILLAGE_LAKE": settings.lake,
+        "SILLAGE_LAKE_CATALOG_URL": reader_url(warehouse_url, LAKE_WRITER, credentials.lake_writer)
+        if settings.lake
+        else "",
+        "SILLAGE_LAKE_DAYS": str(settings.lake_days),
+        "SILLAGE_HOT_DAYS": str(settings.hot_days or ""),
+        "SILLAGE_SPARK": settings.spark,
+        "SILLAGE_SPARK_PACKAGES": settings.spark_packages,
         "DBT_PROJECT_DIR": str(settings.dbt_project),
         "DBT_PROFILES_DIR": str(settings.dbt_project),
         "DBT_TARGET_PATH": str(manifest(settings).parent),

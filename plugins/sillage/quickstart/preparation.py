@@ -78,7 +78,7 @@ def open_databases(settings: Settings, say: Say, *, metadata: str = "airflow", h
     credentials = load(settings.home)
     server = embedded_server(settings)
     if server:
-        warehouse_url, metadata_url = _open_embedded(server, credentials, metadata, say)
+        warehouse_url, metadata_url = _open_embedded(server, settings, credentials, metadata, say)
     else:
         warehouse_url, metadata_url = _open_external(settings, credentials, metadata)
     return House(
@@ -146,7 +146,15 @@ def _database_port(folder: Path) -> int:
     return int(kept.read_text(encoding="utf-8"))
 
 
-def _open_embedded(server: Server, credentials: Credentials, metadata: str, say: Say) -> tuple[str, str]:
+def _roles(settings: Settings, credentials: Credentials) -> dict[str, str]:
+    """The roles beside the owners, with their passwords; that of the lake only if there is one."""
+    lake = {roles.LAKE_WRITER: credentials.lake_writer} if settings.lake else {}
+    return {**credentials.readers, **lake}
+
+
+def _open_embedded(
+    server: Server, settings: Settings, credentials: Credentials, metadata: str, say: Say
+) -> tuple[str, str]:
     if not (server.data / "PG_VERSION").exists():
         say(f"Making the embedded Postgres in {server.folder}.")
     if server.start():
@@ -155,8 +163,8 @@ def _open_embedded(server: Server, credentials: Credentials, metadata: str, say:
     if database.exists(admin_url, "sillage"):
         # Before anything is changed in it.
         warehouse.assert_not_newer(server.url("sillage"))
-    passwords = {OWNER: credentials.warehouse_owner, "airflow": credentials.metadata_owner, **credentials.readers}
-    roles.bootstrap_roles(admin_url, passwords)
+    owners = {OWNER: credentials.warehouse_owner, "airflow": credentials.metadata_owner}
+    roles.bootstrap_roles(admin_url, {**owners, **_roles(settings, credentials)})
     database.ensure_database(admin_url, "sillage", OWNER)
     database.ensure_database(admin_url, metadata, "airflow")
     return (
@@ -169,7 +177,7 @@ def _open_external(settings: Settings, credentials: Credentials, metadata: str) 
     """Airflow's metadata goes beside the given database, under a name that no other Airflow can have chosen."""
     url = settings.warehouse_url
     warehouse.assert_not_newer(url)
-    roles.bootstrap_roles(url, credentials.readers, unquote(urlsplit(url).path.lstrip("/")))
+    roles.bootstrap_roles(url, _roles(settings, credentials), unquote(urlsplit(url).path.lstrip("/")))
     if not os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
         parts = urlsplit(url)
         try:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from .. import health, warehouse
 from ..health import airflow_facts
+from ..lake import Lake, chosen_lake
 from ..runs import counting_rules
 from ..settings import Settings
+from ..warehouse.roles import LAKE_WRITER
 from . import preparation, processes, statistics, supervisor
 from .airflow_api import AirflowApi
 from .credentials import UI_USER, load
+from .environment import reader_url
 from .home import was_started
 from .terminal import say
 
@@ -99,12 +103,28 @@ def is_database_up(settings: Settings) -> bool:
     return server is not None and server.pid() is not None
 
 
+def has_own_landing(settings: Settings) -> bool:
+    """Whether the operator brought a landing zone; else it is the demo's."""
+    return settings.landing != str(settings.home / "landing")
+
+
 def owner_url(settings: Settings) -> str:
     """The warehouse's URL as its owner."""
     server = preparation.embedded_server(settings)
     if server is None:
         return settings.warehouse_url
     return server.url("sillage", preparation.OWNER, load(settings.home).warehouse_owner)
+
+
+def lake_of(settings: Settings) -> tuple[Lake | None, str]:
+    """The lake that the settings name, and the warehouse's URL; a home that was started has the logins of both."""
+    if not was_started(settings):
+        return chosen_lake(settings), settings.warehouse_url
+    url = owner_url(settings)
+    if settings.lake and not settings.lake_catalog_url:
+        login = reader_url(url, LAKE_WRITER, load(settings.home).lake_writer)
+        settings = replace(settings, lake_catalog_url=login)
+    return chosen_lake(settings), url
 
 
 def _watched(settings: Settings) -> list[health.Part]:

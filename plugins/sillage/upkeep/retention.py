@@ -22,6 +22,8 @@ EVENTS = ("intermediate", "int_event_store")
 # What is kept of a recipient, and the view that counts it from the events that there are; a build makes both.
 TOTALS = "intermediate.int_recipient_totals"
 RECOUNTED = "work.int_recipient_totals__recounted"
+# Events of messages on their way out, by which a delivery that still sends is known.
+SENDING = "kind_number in (select kind_number from intermediate.int_event_kinds where event_type in ('targeted', 'sent', 'delivered'))"
 # The hour of arrival of a row of the event store (dbt's macro hour_of).
 HOUR = "to_timestamp(arrived_hour::bigint * 3600)"
 
@@ -30,10 +32,13 @@ class RecomputeError(ValueError):
     """A delivery that cannot be recomputed: the message says why and what to write instead."""
 
 
-def clean(url: str, now: datetime, *, raw_days: int, tracking_days: int, rejected_days: int) -> list[str]:
+def clean(
+    url: str, now: datetime, *, raw_days: int, tracking_days: int, rejected_days: int, hot_days: int | None = None
+) -> list[str]:
     """Drop what is older than the given days at `now` (UTC), in one transaction while no run writes.
 
-    Returns a sentence for everything dropped. Raises WarehouseError if a run writes for longer than PATIENCE_SECONDS.
+    With `hot_days`, logs also go that many days after the last message was sent, though people still open it: the lake keeps
+    them. Returns a sentence for everything dropped. Raises WarehouseError if a run writes for longer than PATIENCE_SECONDS.
     """
 
     def drop(cursor: Cursor) -> list[str]:
@@ -48,7 +53,11 @@ def clean(url: str, now: datetime, *, raw_days: int, tracking_days: int, rejecte
         for table, days in (("raw_block", raw_days), ("rejected_record", rejected_days)):
             for day, partition in day_partitions.before(cursor, "ops", table, now - days * DAY):
                 said.append(_drop(cursor, "ops", table, partition, day + DAY))
-        return [*said, *_drop_old_events(cursor, now - tracking_days * DAY)]
+        said += _drop_old_events(cursor, now - tracking_days * DAY, "true")
+        if hot_days is not None:
+            said += _drop_old_events(cursor, now - hot_days * DAY, SENDING)
+        _recount_recipients(cursor)
+        return said
 
     said = turn.hold_free(url, drop)
     for sentence in said:
@@ -77,16 +86,17 @@ def assert_recomputable(cursor: Cursor, recompute: str | None) -> None:
     )
 
 
-def _drop_old_events(cursor: Cursor, cutoff: datetime) -> Iterator[str]:
-    """Drop every partition of the event store all of whose events happened and arrived before `cutoff`."""
+def _drop_old_events(cursor: Cursor, cutoff: datetime, counts: str) -> Iterator[str]:
+    """Drop every partition of the event store all of whose events, of those for which `counts` holds, happened and arrived before
+    `cutoff`."""
     for partition in day_partitions.partitions(cursor, *EVENTS):
         name = sql.Identifier(EVENTS[0], partition)
         # The index on the hour first: most partitions are young, and need no look at every event.
         cursor.execute(
             sql.SQL(
-                "select exists (select from {0} where arrived_hour >= ceil(extract(epoch from %(cutoff)s) / 3600)::integer)"
-                " or exists (select from {0} where occurred_at >= %(cutoff)s)"
-            ).format(name),
+                "select exists (select from {0} where arrived_hour >= ceil(extract(epoch from %(cutoff)s) / 3600)::integer and {1})"
+                " or exists (select from {0} where occurred_at >= %(cutoff)s and {1})"
+            ).format(name, sql.SQL(counts)),
             {"cutoff": cutoff},
         )
         if cursor.fetchone() == (True,):
@@ -101,11 +111,14 @@ def _drop_old_events(cursor: Cursor, cutoff: datetime) -> Iterator[str]:
                 " where delivery_number in (select delivery_number from {}) on conflict do nothing"
             ).format(name)
         )
-        cursor.execute("insert into ops.expired_hour (window_start) select unnest(%s) on conflict do nothing", (hours,))
+        # A later hour may be run again: the records of what is closed then count as without event.
+        cursor.execute(
+            "insert into ops.expired_hour (window_start) select hour from unnest(%s) as hour where hour < %s on conflict do nothing",
+            (hours, cutoff),
+        )
         cursor.execute("create temporary table if not exists concerned (recipient_id text) on commit drop")
         cursor.execute(sql.SQL("insert into concerned select distinct recipient_id from {}").format(name))
         yield _drop(cursor, *EVENTS, partition, newest)
-    _recount_recipients(cursor)
 
 
 def _recount_recipients(cursor: Cursor) -> None:

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 READERS = ("bi_reader", "pii_reader", "tabs_reader")
 # By this role a replica follows (docker/replica).
 REPLICATOR = "sillage_replica"
+# Writes the lake's catalog, and reads what a run changes; nothing else.
+LAKE_WRITER = "lake_writer"
 # The tabs belong to an API server with few workers: a query that takes longer than this is a fault, not an answer.
 TABS_TIMEOUT = "10s"
 # A BI tool's extract may take minutes. What holds a transaction and asks nothing is ended: publishing waits longer than that.
@@ -95,7 +97,8 @@ def ensure_replicator(admin_url: str, password: str) -> None:
 
 
 def grant_readers(url: str) -> None:
-    """Let READERS into the database of `url` and tabs_reader read `ops`, all but the bytes of rejected records.
+    """Let READERS into the database of `url` and tabs_reader read `ops`, all but the bytes of rejected records. LAKE_WRITER, if there is
+    one, may make tables in schema `lake`.
 
     `url` is the database's owner. Closes the database to everyone else. Harmless when repeated; the schemas must exist.
     """
@@ -122,6 +125,10 @@ def _grant(cursor: Cursor) -> None:
     )
     columns = sql.SQL(", ").join(sql.Identifier(name) for (name,) in cursor.fetchall())
     cursor.execute(sql.SQL("grant select ({}) on ops.rejected_record to tabs_reader").format(columns))
+    cursor.execute("select 1 from pg_roles where rolname = %s", (LAKE_WRITER,))
+    if cursor.fetchone():
+        cursor.execute(sql.SQL("grant connect on database {} to lake_writer").format(database))
+        cursor.execute("grant usage, create on schema lake to lake_writer")
 
 
 def _set_up(cursor: Cursor, connection: Connection, passwords: Mapping[str, str]) -> None:

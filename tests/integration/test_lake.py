@@ -1,0 +1,203 @@
+"""The lake beside the warehouse: real Spark and Iceberg, in whatever order hours are run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from integration.test_any_order import HOURS, empty, worlds
+from sillage import maintenance
+from sillage.lake import Lake
+from sillage.lake.session import session
+from sillage.lake.upkeep import keep
+from sillage.quickstart.embedded_postgres import Server
+from sillage.transform import PublishError
+from sillage.window import HOUR, Window
+from support.hours import rows, run_hours, settings_of, write_file
+from support.lake import events_of, lake_of, needs_spark, published_events
+from support.naive_count import assert_marts_are_the_oracles
+from support.proofs import ARE_WHOLE
+
+pytestmark = needs_spark
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def lake(server: Server, warehouse_url: str, tmp_path: Path) -> Iterator[Lake]:
+    with lake_of(server, warehouse_url, tmp_path) as made:
+        yield made
+
+
+def pointer(url: str) -> int:
+    return int(rows(url, "select snapshot_id from ops.lake_snapshot")[0]["snapshot_id"])
+
+
+@settings(
+    max_examples=20 if ARE_WHOLE else 2,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(worlds())
+def test_after_every_run_the_lake_holds_what_is_published(
+    warehouse_url: str,
+    lake: Lake,
+    world: tuple[dict[tuple[str, int, int], list[dict[str, Any]]], list[tuple[int, int]]],
+) -> None:
+    files, order = world
+    empty(warehouse_url)
+    with tempfile.TemporaryDirectory(prefix="sillage-zone-") as folder:
+        zone = Path(folder)
+        for (source, hour, number), records in files.items():
+            write_file(zone, source, HOURS[hour], f"{number}.jsonl", records)
+        for start, end in order:
+            run_hours(warehouse_url, zone, Window(HOURS[0] + start * HOUR, HOURS[0] + end * HOUR), late_hours=0)
+            assert events_of(lake, pointer(warehouse_url)) == published_events(warehouse_url)
+            assert events_of(lake) == published_events(warehouse_url)
+        assert_marts_are_the_oracles(warehouse_url, zone)
+
+
+def first_hour(zone: Path) -> Window:
+    """An hour with a sender's recipient, and one of whom only the address is known."""
+    events = [
+        {"event_type": kind, "occurred_at": (HOURS[0] + number * MINUTE).isoformat(), "delivery_id": "d1", "message_id": f"m{number}",
+         "recipient_id": "r1", "email": "one@mail.example", "url": "https://shop.example/a", "ip": "192.0.2.7", "requester_id": "cookie-1"}
+        for number, kind in enumerate(["delivered", "open", "click"])
+    ]  # fmt: skip
+    nobody = [
+        {"event": kind, "timestamp": int((HOURS[0] + number * MINUTE).timestamp()), "email": "two@mail.example", "ip": "192.0.2.8",
+         "delivery_id": "d1", "sg_event_id": f"e{number}"}
+        for number, kind in enumerate(["delivered", "open"])
+    ]  # fmt: skip
+    write_file(zone, "canonical", HOURS[0], "one.jsonl", events)
+    write_file(zone, "sendgrid", HOURS[0], "two.jsonl", nobody)
+    return Window(HOURS[0], HOURS[1])
+
+
+def test_a_first_run_takes_over_what_was_published_before(server: Server, warehouse_url: str, tmp_path: Path) -> None:
+    zone = tmp_path / "zone"
+    run_hours(warehouse_url, zone, first_hour(zone), late_hours=0)
+    with lake_of(server, warehouse_url, tmp_path) as lake:
+        write_file(
+            zone,
+            "canonical",
+            HOURS[1],
+            "more.jsonl",
+            [
+                {
+                    "event_type": "open",
+                    "occurred_at": HOURS[1].isoformat(),
+                    "message_id": "m1",
+                    "delivery_id": "d1",
+                    "recipient_id": "r1",
+                }
+            ],
+        )
+        run_hours(warehouse_url, zone, Window(HOURS[1], HOURS[2]), late_hours=0)
+        assert len(events_of(lake)) == 6
+        assert events_of(lake, pointer(warehouse_url)) == published_events(warehouse_url)
+
+
+def test_a_warehouse_with_a_lake_publishes_nothing_without_it(
+    server: Server, warehouse_url: str, tmp_path: Path
+) -> None:
+    zone = tmp_path / "zone"
+    window = first_hour(zone)
+    with lake_of(server, warehouse_url, tmp_path):
+        run_hours(warehouse_url, zone, window, late_hours=0)
+    with pytest.raises(PublishError, match="this warehouse has a lake, and the run wrote nothing into it"):
+        run_hours(warehouse_url, zone, window, late_hours=0)
+
+
+def test_after_an_erasure_no_file_of_the_lake_holds_the_digest(warehouse_url: str, lake: Lake, tmp_path: Path) -> None:
+    zone = tmp_path / "zone"
+    run_hours(warehouse_url, zone, first_hour(zone), late_hours=0)
+    # Told again an hour later with another method: rows of the lake are replaced, and stay in their files behind a mark.
+    run_hours(warehouse_url, zone, Window(HOURS[0], HOURS[1]), late_hours=0, force=True)
+    digest = next(row["recipient_id"] for row in events_of(lake) if row["recipient_id"].startswith("email:"))
+    assert found_in_files(lake, [digest, "cookie-1", "192.0.2.7", "192.0.2.8"]) == {
+        digest,
+        "cookie-1",
+        "192.0.2.7",
+        "192.0.2.8",
+    }
+    with settings_of(warehouse_url, zone):
+        maintenance.erase(None, "two@mail.example")
+        maintenance.erase("r1", None)
+    assert found_in_files(lake, [digest, digest.removeprefix("email:"), "cookie-1", "192.0.2.7", "192.0.2.8"]) == set()
+    # Everything else is as it was, also after the hour is run again.
+    for _ in range(2):
+        assert without(events_of(lake, pointer(warehouse_url)), "ip", "requester_id") == without(
+            published_events(warehouse_url), "ip", "requester_id"
+        )
+        assert {row["recipient_id"][:7] for row in events_of(lake)} == {"r1", "erased:"}
+        run_hours(warehouse_url, zone, Window(HOURS[0], HOURS[1]), late_hours=0, force=True)
+
+
+def test_the_lake_forgets_what_is_too_old_and_joins_files(warehouse_url: str, lake: Lake, tmp_path: Path) -> None:
+    zone = tmp_path / "zone"
+    run_hours(warehouse_url, zone, first_hour(zone), late_hours=0)
+    later = HOURS[0] + timedelta(days=40)
+    for number in range(6):
+        write_file(
+            zone,
+            "canonical",
+            later + number * HOUR,
+            "more.jsonl",
+            [
+                {
+                    "event_type": "open",
+                    "occurred_at": (later + number * HOUR).isoformat(),
+                    "message_id": "m1",
+                    "delivery_id": "d1",
+                    "recipient_id": "r1",
+                }
+            ],
+        )
+        run_hours(warehouse_url, zone, Window(later + number * HOUR, later + (number + 1) * HOUR), late_hours=0)
+    files = session(lake).sql("select file_path from lake.tracking.events.files").count()
+    said = keep(lake, warehouse_url, later + timedelta(days=1), days=30)
+    assert said == ["Took 5 events out of the lake that are older than 30 days."]
+    assert [row["event_type"] for row in events_of(lake, pointer(warehouse_url))] == ["open"] * 6
+    assert session(lake).sql("select file_path from lake.tracking.events.files").count() < files
+    # The next hour goes on from there.
+    write_file(
+        zone,
+        "canonical",
+        later + 7 * HOUR,
+        "more.jsonl",
+        [
+            {
+                "event_type": "open",
+                "occurred_at": (later + 7 * HOUR).isoformat(),
+                "message_id": "m1",
+                "delivery_id": "d1",
+                "recipient_id": "r1",
+            }
+        ],
+    )
+    run_hours(warehouse_url, zone, Window(later + 7 * HOUR, later + 8 * HOUR), late_hours=0)
+    assert len(events_of(lake, pointer(warehouse_url))) == 7
+
+
+def without(found: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key not in names} for row in found]
+
+
+def found_in_files(lake: Lake, texts: list[str]) -> set[str]:
+    """Which of `texts` stand in a Parquet file of the lake, whether a snapshot still reaches it or not."""
+    found = set()
+    for path in Path(lake.folder).rglob("*.parquet"):
+        for column in pyarrow.parquet.read_table(path).columns:
+            for value in column.to_pylist():
+                found |= {text for text in texts if text in str(value)}
+    return found
