@@ -8,6 +8,7 @@ from html import unescape
 import pytest
 from fastapi.testclient import TestClient
 
+from support.sql import run_sql
 from support.tabs_client import first_group, get
 from support.tabs_house import House
 
@@ -59,3 +60,20 @@ def test_an_unknown_device_is_explained_where_there_is_one(client: TestClient, h
         " where event_type = 'open' and human_event_count > 0 and delivery_id like 'd-%%' group by 1 order by 1"
     ):
         assert (told in get(client, "/delivery", id=row.delivery_id)) == row.is_unknown, row.delivery_id
+
+
+def test_a_delivery_whose_logs_were_dropped_says_so_and_where_they_are(client: TestClient, house: House) -> None:
+    told = "The statistics of this delivery are final."
+    assert told not in get(client, "/delivery", id=DELIVERY)
+    run_sql(house.owner_url, f"insert into ops.closed_delivery values ('{DELIVERY}', '2026-01-05 10:00Z')")
+    try:
+        text = get(client, "/delivery/logs", id=DELIVERY)
+        assert told in text
+        assert "Its logs were dropped on" in text
+        assert "lake" not in text
+        run_sql(
+            house.owner_url, "insert into ops.lake_snapshot (table_name, snapshot_id, run_id) values ('events', 1, 'r')"
+        )
+        assert "Its events stand in the lake" in get(client, "/delivery", id=DELIVERY)
+    finally:
+        run_sql(house.owner_url, "delete from ops.closed_delivery", "delete from ops.lake_snapshot")

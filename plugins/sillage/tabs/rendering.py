@@ -96,6 +96,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         "airflow_root": root.rsplit("/", 1)[0],
         "rights": getattr(request.state, "rights", None),
         # For the header of a delivery's pages.
+        "closing": getattr(request.state, "closing", None),
         "recompute": getattr(request.state, "recompute", None),
         "is_recompute_queued": getattr(request.state, "is_recompute_queued", False),
         "unknown_delivery": getattr(request.state, "unknown_delivery", None),

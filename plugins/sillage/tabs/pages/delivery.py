@@ -67,7 +67,7 @@ def _processed(delivery: Any, domain: str, domains: Sequence[Any]) -> int | None
 
 
 def known(cursor: Any, request: Request) -> Any:
-    """The delivery that the address names; its recompute is kept for the page's header. Raises a 404 where there is none."""
+    """The delivery that the address names; what the page's header says of it is kept. Raises a 404 where there is none."""
     delivery_id = state.identifier(request)
     delivery = deliveries.one(cursor, delivery_id)
     if delivery is None:
@@ -76,6 +76,7 @@ def known(cursor: Any, request: Request) -> Any:
         raise HTTPException(
             404, "There is no such delivery: it may not have been sent yet, or its hour is not published."
         )
+    request.state.closing = workflow.closing_of(cursor, delivery.delivery_id)
     request.state.recompute = workflow.recompute_of(cursor, delivery.delivery_id)
     request.state.is_recompute_queued = airflow_state.waits_for_recompute(delivery.delivery_id)
     return delivery

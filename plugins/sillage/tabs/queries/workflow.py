@@ -47,6 +47,15 @@ def failures_of(cursor: Any, run_ids: Sequence[str]) -> dict[str, str]:
     return dict(cursor.fetchall())
 
 
+def closing_of(cursor: Any, delivery_id: str) -> Any | None:
+    """When retention dropped the logs of `delivery_id` (closed_at, UTC), and whether there is a lake (has_lake); None if they are here."""
+    cursor.execute(
+        "select closed_at, exists (select from ops.lake_snapshot) as has_lake from ops.closed_delivery where delivery_id = %s",
+        (delivery_id,),
+    )
+    return cursor.fetchone()
+
+
 def recompute_of(cursor: Any, delivery_id: str) -> Any | None:
     """The newest run that was asked to recompute `delivery_id`, alone or with all others, and the stage it is at (1 to 5).
 
