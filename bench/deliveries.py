@@ -18,6 +18,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import machine
 import season
@@ -25,7 +26,7 @@ from fresh_warehouse import add_warehouse, fresh_server
 from stages import Run, run_window
 
 from sillage import transform, warehouse
-from sillage.tabs.queries import logs, recipients
+from sillage.tabs.queries import logs, recipients, stories
 from sillage.tabs.queries.reader import Reader
 from sillage.window import HOUR, Window
 
@@ -109,8 +110,8 @@ def logs_of(url: str) -> dict[str, list[float]]:
                 assert logs.page(cursor, search, found=found.events), f"nothing of {person}"
                 taken["log"].append((time.perf_counter() - start) * 1000)
                 start = time.perf_counter()
-                recipients.strip(cursor, person, is_people=False)
-                assert recipients.deliveries_of(cursor, person, is_people=False)
+                recipients.strip(cursor, person, is_people=False, zone=ZoneInfo("UTC"))
+                assert stories.of_recipient(cursor, person, is_people=False)
                 taken["page"].append((time.perf_counter() - start) * 1000)
     return taken
 

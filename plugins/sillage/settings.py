@@ -143,7 +143,7 @@ def load(environment: dict[str, str] | None = None) -> Settings:
             "SILLAGE_DATABASE_MEMORY_GB", given.get("SILLAGE_DATABASE_MEMORY_GB"), 0, 1, 65536
         )
         or None,
-        lake=given.get("SILLAGE_LAKE") or "",
+        lake=_folder_or_url(given.get("SILLAGE_LAKE")),
         lake_catalog_url=_with_password(
             given.get("SILLAGE_LAKE_CATALOG_URL") or "", given.get("SILLAGE_LAKE_CATALOG_PASSWORD_FILE")
         ),
@@ -187,6 +187,11 @@ def with_password(url: str, file: Path) -> str:
 
 def _with_password(url: str, file: str | None) -> str:
     return with_password(url, Path(file)) if url and file else url
+
+
+def _folder_or_url(text: str | None) -> str:
+    """A folder as an absolute path, because Spark runs elsewhere; a URL as it is."""
+    return text or "" if not text or "://" in text else str(Path(text).expanduser().absolute())
 
 
 def _dotenv(path: Path) -> dict[str, str]:

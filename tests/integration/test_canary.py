@@ -21,6 +21,7 @@ from sillage.tabs.queries.reader import Reader
 from sillage.window import HOUR, Window
 from support import marts
 from support.hours import rows, run_hours, write_file
+from support.proofs import whole_only
 from support.tabs_client import client_of
 
 pytestmark = pytest.mark.slow
@@ -207,6 +208,7 @@ def _paths(deliveries: list[str], rights: guard.Rights) -> list[str]:
     return [*of_all, *of_one, *(people if rights.sees_recipients else [])]
 
 
+@whole_only
 def test_the_logs_of_a_viewer_tell_nothing_of_who_is_among_them(
     house_url: str, server: Server, reader_passwords: dict[str, str]
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from sillage.upkeep import erasure
 from sillage.window import HOUR, Window
 from support.hours import mart, rows, run_hours, write_file
+from support.proofs import whole_only
 
 pytestmark = pytest.mark.slow
 
@@ -185,6 +186,7 @@ def is_forgotten(url: str) -> None:
     ]
 
 
+@whole_only
 def test_after_an_erasure_hours_run_again_repeats_and_files_landed_again_change_nothing(
     warehouse_url: str, tmp_path: Path
 ) -> None:

@@ -19,11 +19,12 @@ from sillage.warehouse import roles
 from support import faults
 from support.hours import rows, write_file
 from support.lake import LakeReader, cluster, events_of, executors, lake_of, needs_spark, published_events
-from support.proofs import part, whole_only
+from support.proofs import whole_only
 from support.reader import Reader
 from support.sql import run_sql
 
-pytestmark = [needs_spark, pytest.mark.slow]
+# The scene alone takes a minute.
+pytestmark = [needs_spark, pytest.mark.slow, whole_only]
 
 Hold = Callable[[str], AbstractContextManager[Callable[[], bool]]]
 
@@ -146,7 +147,7 @@ POINTS: dict[str, Hold] = {
 }
 
 
-@pytest.mark.parametrize("name", part(list(POINTS), of=3))
+@pytest.mark.parametrize("name", POINTS)
 def test_a_driver_killed_at_a_step_leaves_nothing_that_the_next_run_does_not_repair(scene: Scene, name: str) -> None:
     url = scene.copy()
     with Reader(url) as reader, LakeReader(url, scene.catalog(url)) as lake_reader:
@@ -182,7 +183,6 @@ def test_a_run_that_lost_its_turn_publishes_nothing_whatever_its_spark_does(scen
     scene.assert_as_undisturbed(url)
 
 
-@whole_only
 def test_executors_killed_while_they_read_are_replaced(scene: Scene) -> None:
     url = scene.copy()
     # Who reads what a run changes waits for each of the recipients, as for an hour that is large.

@@ -24,7 +24,7 @@ from sillage.runs import journal, turn
 from sillage.sources import registry
 from sillage.warehouse import connect, transaction
 from sillage.window import Window
-from support.proofs import ARE_WHOLE, part
+from support.proofs import ARE_WHOLE, part, whole_only
 
 PLUGINS = Path(landing.__file__).parents[2]
 HOUR = Window.parse("2026-01-01T05", "2026-01-01T06")
@@ -266,6 +266,7 @@ def test_a_message_over_the_limit_leaves_the_delivery_its_label(url: str, folder
     assert report.hours[0].problems == [f"catalog/2026-01-01/05/entries: {problem[0]}"]
 
 
+@whole_only
 @pytest.mark.slow
 def test_tens_of_thousands_of_tiny_files_land_in_one_transaction_and_are_skipped_quickly(
     url: str, folder: Path

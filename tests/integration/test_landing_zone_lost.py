@@ -18,6 +18,7 @@ from sillage.window import HOUR, Window
 from support.canonical import EIGHT, event
 from support.hours import rows, run_hours, write_file
 from support.landing import begin
+from support.proofs import whole_only
 
 DAY = Window(EIGHT, EIGHT + 2 * HOUR)
 FIGURES = "select window_start, record_count, event_count from marts.workflow_windows order by 1"
@@ -91,6 +92,7 @@ def test_one_file_of_many_may_go_and_a_rule_tells_it(warehouse_url: str, zone: P
         run_hours(warehouse_url, zone, DAY)
 
 
+@whole_only
 def test_one_file_after_another_of_many_hours_is_most_of_the_run(warehouse_url: str, zone: Path) -> None:
     only = Window(EIGHT + HOUR, EIGHT + 3 * HOUR)
     put(zone, "canonical", EIGHT + 2 * HOUR, "e")

@@ -135,6 +135,7 @@ def test_a_description_that_changed_is_renewed_beside_a_reader_and_nothing_else_
     ]
 
 
+@whole_only
 def test_a_view_of_an_older_version_gets_its_columns_in_their_order_and_its_readers_back(
     landed: str, tmp_path: Path, reader_passwords: dict[str, str]
 ) -> None:
@@ -149,6 +150,7 @@ def test_a_view_of_an_older_version_gets_its_columns_in_their_order_and_its_read
     assert rows(reader, "select * from marts.recipient_tracking order by event_id") == wanted != []
 
 
+@whole_only
 def test_an_operators_own_view_of_an_older_mart_keeps_working(landed: str, ddl: str, tmp_path: Path) -> None:
     execute(
         landed, OLDER, "create schema analyst; create view analyst.events as select * from marts.recipient_tracking"

@@ -220,6 +220,7 @@ def test_a_component_that_is_killed_comes_back_without_a_hand(machine: Machine, 
     assert f"{name} is started again." in processes.log_of(machine.home / "state", processes.SUPERVISOR).read_text()
 
 
+@whole_only
 def test_a_postgres_that_is_killed_comes_back_without_a_hand(machine: Machine) -> None:
     pid = machine.postgres()
     assert pid is not None

@@ -70,6 +70,7 @@ VIEWS = [
 ]  # fmt: skip
 
 
+@whole_only
 @pytest.mark.parametrize("events", part(["", "all"], 2))
 def test_every_number_of_every_delivery_leads_to_rows_that_add_up_to_it(
     client: TestClient, house: House, events: str
@@ -262,6 +263,7 @@ AVERAGES = {
 }
 
 
+@whole_only
 @pytest.mark.parametrize("like", ["", "channel"])
 def test_a_delivery_is_compared_with_earlier_ones_of_its_kind_and_never_with_what_was_not_tracked(
     client: TestClient, house: House, like: str

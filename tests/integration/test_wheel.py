@@ -176,6 +176,7 @@ def test_the_wheel_holds_what_the_repository_holds_and_nothing_more(wheel: Path)
     assert found == wanted
 
 
+@whole_only
 def test_init_makes_role_database_and_schemas_and_says_so(team: Team) -> None:
     assert re.search(r"Made the role owner_\w+, which owns the warehouse\.", team.said)
     assert re.search(r"Made the database team_\w+\.", team.said)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ KEY = ("delivery_number", "message_key", "recipient_id", "event_key", "window_st
 # What dbt prepares for it (dbt_project/models/intermediate/work).
 CHANGES, BEFORE = "work.int_events__for_lake", "work.int_events__before_lake"
 WRITER = "lake_writer"
+# A recipient whom nobody named is the digest of the address (dbt's macro resolved).
+DIGEST = re.compile(r"email:[0-9a-f]{32}")
 # As wide as a partition of the event store (dbt's numbers_per_partition): a range of deliveries that were sent near each other.
 DELIVERIES_A_PARTITION = 1_048_576
 # One reader of Postgres for so many rows: a view is read through for each.
@@ -68,6 +71,9 @@ def write(lake: Lake, url: str, run_id: str) -> str:
             turn.assert_held(cursor, run_id)
             before, expected = published(cursor), _expected(cursor)
             _let_read(cursor)
+            if before is None:
+                cursor.execute("select distinct unnest(recipient_ids) from ops.erasure")
+                pseudonyms_of(cursor, [name for (name,) in cursor.fetchall()])
             if before and not any(expected.values()):
                 _note(cursor, run_id, before.snapshot_id, expected)
                 return "This run changes no event, and so nothing in the lake."
@@ -144,6 +150,16 @@ def published(cursor: Cursor) -> Published | None:
     return Published(*found) if found else None
 
 
+def pseudonyms_of(cursor: Cursor, names: Sequence[str]) -> dict[str, str]:
+    """What the lake calls those of the erased recipients `names` who are the digest of an address; made where there is none yet."""
+    digests = [name for name in names if DIGEST.fullmatch(name)]
+    cursor.execute(
+        "insert into ops.lake_pseudonym (recipient_id) select unnest(%s::text[]) on conflict do nothing", (digests,)
+    )
+    cursor.execute("select recipient_id, pseudonym from ops.lake_pseudonym where recipient_id = any(%s)", (digests,))
+    return dict(cursor.fetchall())
+
+
 def current(spark: SparkSession) -> int:
     """The snapshot of `main`."""
     return _refs(spark)["main"]
@@ -164,9 +180,7 @@ def told() -> Iterator[None]:
                 "Spark lacks a jar of the lake: SILLAGE_SPARK_PACKAGES names a folder that holds Iceberg's runtime for Spark 3.5 and"
                 f" Postgres' JDBC driver, or their Maven coordinates ({_gist(said)})."
             ) from None
-        raise SparkTroubleError(
-            f"The lake could not be read or written, and nothing was published: {_gist(said)}"
-        ) from None
+        raise SparkTroubleError(f"The lake could not be read or written: {_gist(said)}") from None
 
 
 def _gist(said: str) -> str:

@@ -7,8 +7,7 @@ runs out. A crash in between leaves `main` ahead, and the next who comes sets it
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 from ..counted import counted
 from ..runs import turn
 from ..warehouse import connect, transaction
-from .events import NAME, NAMESPACE, TABLE, agree, current, drop_branches, published, told
+from .events import NAME, NAMESPACE, TABLE, agree, current, drop_branches, pseudonyms_of, published, told
 from .session import CATALOG, Lake, session
 
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ log = logging.getLogger(__name__)
 
 # For so long a reader may go on with an older snapshot, and a backup of the warehouse finds the one that it names.
 SNAPSHOT_DAYS = 7
-# A recipient whom nobody named is the digest of the address (dbt's macro resolved).
-DIGEST = re.compile(r"email:[0-9a-f]{32}")
 # A file beside which rows are marked as gone is read with its marks by everybody: from so many on it is written anew.
 MARKS = 5
 
@@ -69,15 +66,21 @@ def erase(lake: Lake, url: str) -> list[str]:
     def work(spark: SparkSession, cursor: Cursor) -> str:
         cursor.execute("select distinct unnest(recipient_ids) from ops.erasure where lake_erased_at is null")
         names = [name for (name,) in cursor.fetchall()]
-        pseudonyms = _pseudonyms(cursor, [name for name in names if DIGEST.fullmatch(name)])
-        spark.createDataFrame(
-            [(name, pseudonyms.get(name, name)) for name in names], "recipient_id string, called string"
-        ).createOrReplaceTempView("erased")
+        pseudonyms = pseudonyms_of(cursor, names)
+        # Who was erased before has the other name there already, also in what has come since.
+        called = {name: pseudonyms.get(name, name) for name in [*names, *pseudonyms.values()]}
+        spark.createDataFrame(list(called.items()), "recipient_id string, called string").createOrReplaceTempView(
+            "erased"
+        )
         spark.sql(
             f"select distinct requester_id from {TABLE} where recipient_id in (select recipient_id from erased)"
         ).where("requester_id is not null").createOrReplaceTempView("requesters")
         spark.sql("cache table requesters")
-        spark.sql(f"update {TABLE} set requester_id = null where requester_id in (select requester_id from requesters)")
+        if not spark.table("requesters").isEmpty():
+            # Also where she clicked in a message that was sent to somebody else.
+            spark.sql(
+                f"update {TABLE} set requester_id = null where requester_id in (select requester_id from requesters)"
+            )
         spark.sql(
             f"merge into {TABLE} as event using erased on event.recipient_id = erased.recipient_id when matched then update set"
             " ip = null, requester_id = null, recipient_id = called,"
@@ -122,16 +125,6 @@ def _changed(lake: Lake, url: str, work: Callable[[SparkSession, Cursor], str]) 
         return [said]
 
     return turn.hold_free(url, attempt)
-
-
-def _pseudonyms(cursor: Cursor, names: Sequence[str]) -> dict[str, str]:
-    cursor.execute(
-        "insert into ops.lake_pseudonym (recipient_id) select unnest(%s::text[]) on conflict do nothing", (list(names),)
-    )
-    cursor.execute(
-        "select recipient_id, pseudonym from ops.lake_pseudonym where recipient_id = any(%s)", (list(names),)
-    )
-    return dict(cursor.fetchall())
 
 
 def _forget(spark: SparkSession, before: datetime | None) -> None:

@@ -22,7 +22,7 @@ from sillage.links.tokens import CLICK, Token
 from sillage.window import HOUR, Window
 from support.collector import CollectorHouse
 from support.hours import rows, run_hours
-from support.proofs import ARE_WHOLE
+from support.proofs import ARE_WHOLE, whole_only
 
 from .conftest import fill, small_disk
 
@@ -219,6 +219,7 @@ def test_sigterm_under_load_breaks_nothing_that_was_accepted(tmp_path: Path) -> 
     assert not load.acknowledged - landed(house)
 
 
+@whole_only
 def test_a_rolling_restart_of_two_workers_refuses_nobody(tmp_path: Path) -> None:
     house = CollectorHouse(tmp_path, CONFIGURATION, SILLAGE_COLLECTOR_WORKERS="2")
     with house.running():
@@ -263,6 +264,7 @@ def test_a_worker_that_is_killed_is_replaced_and_what_it_had_lands(tmp_path: Pat
     assert not load.acknowledged - landed(house)
 
 
+@whole_only
 def test_a_landing_zone_that_is_away_costs_nothing(tmp_path: Path) -> None:
     house = CollectorHouse(tmp_path, CONFIGURATION, SILLAGE_COLLECTOR_CLOSE_SECONDS="1")
     house.landing.rename(tmp_path / "elsewhere")
