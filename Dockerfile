@@ -1,6 +1,6 @@
 # One image for all of Airflow's components: the official one, with exactly the packages of `make up` and those of Celery, and our
 # code, read-only.
-FROM apache/airflow:3.3.2-python3.11
+FROM apache/airflow:3.3.2-python3.11 AS sillage
 
 ARG PIP_INDEX_URL
 COPY constraints-celery.txt /opt/sillage/constraints-celery.txt
@@ -31,3 +31,20 @@ ENV PYTHONPATH=/opt/sillage/plugins \
     GX_ANALYTICS_ENABLED=False \
     DO_NOT_TRACK=1 \
     SCARF_ANALYTICS=false
+
+# With Spark, for docker/lake.yml: what the tasks that write the lake, and Spark's master and workers, run.
+FROM sillage AS lake
+USER root
+RUN apt-get update -q && apt-get install -qy --no-install-recommends openjdk-17-jre-headless libpostgresql-jdbc-java \
+    && rm -rf /var/lib/apt/lists/* && install -d -o airflow -g 0 -m 0770 /lake
+USER airflow
+ARG PIP_INDEX_URL
+COPY constraints-spark.txt /opt/sillage/constraints-spark.txt
+RUN pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r /opt/sillage/constraints-spark.txt
+USER root
+RUN mkdir /opt/sillage/jars && ln -s /usr/share/java/postgresql.jar /opt/sillage/jars/ \
+    && ln -s "$(su airflow -s /bin/sh -c "PATH=$PATH python /opt/sillage/docker/spark iceberg")" /opt/sillage/jars/
+USER airflow
+
+# Without, which is what is built where no target is named.
+FROM sillage

@@ -64,7 +64,9 @@ def prepare_databases() -> None:
     where = f"postgresql://{admin}@{host}/{entry}" + (f"?{options}" if options else "")
     admin_url = settings.with_password(where, SECRETS / "postgres_password")
     owners = {"sillage": secret("warehouse_password"), "airflow": secret("metadata_password")}
-    roles.bootstrap_roles(admin_url, {**owners, **{role: secret(f"{role}_password") for role in roles.READERS}})
+    readers = {role: secret(f"{role}_password") for role in roles.READERS}
+    lake = {roles.LAKE_WRITER: secret("lake_writer_password")} if settings.load().lake else {}
+    roles.bootstrap_roles(admin_url, {**owners, **readers, **lake})
     for name, owner in DATABASES.items():
         ensure_database(admin_url, name, owner)
     if host == OUR_SERVER:

@@ -33,6 +33,7 @@ from support.compose_stack import (
     log_in,
     make_secrets,
     request,
+    run_hours_of,
     settings_of,
     skip_unless_asked,
 )
@@ -41,6 +42,8 @@ TEXT = COMPOSE_FILE.read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 # `init` ends, and `secrets-are-there` is never started.
 LASTING = {name: one for name, one in SERVICES.items() if name not in ("init", "secrets-are-there")}
+LAKE = yaml.safe_load((CHECKOUT / "docker" / "lake.yml").read_text(encoding="utf-8"))
+LAKE_SECRETS = {one["environment"] for one in LAKE["secrets"].values()}
 SECRET_NAMES = {one["environment"] for one in yaml.safe_load(TEXT)["secrets"].values()}
 START, END = "2026-01-01T00", "2026-01-04T00"  # the demo's 72 hours
 SCALE = 0.03  # 2 200 records: the wiring is proved, not the speed
@@ -185,11 +188,16 @@ def test_the_images_are_run_by_an_ordinary_user_and_hold_what_the_package_reads(
     for name in DOCKERFILES:
         dockerfile = (CHECKOUT / name).read_text(encoding="utf-8")
         assert re.findall(r"^USER (\S+)", dockerfile, re.MULTILINE)[-1] == "airflow", name
-        assert re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE) == ["apache/airflow:3.3.2-python3.11"], name
+        # What a later stage builds on is a stage of the same file.
+        stages = re.findall(r"^FROM \S+ AS (\S+)", dockerfile, re.MULTILINE)
+        origins = set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)) - set(stages)
+        assert origins == {"apache/airflow:3.3.2-python3.11"}, name
         assert "--require-hashes" in dockerfile, name
         copied[name] = set(COPIED.findall(dockerfile))
     assert copied == {
-        "Dockerfile": {"constraints-celery.txt", "dags", "plugins", "expectations", "dbt_project", "docker"},
+        "Dockerfile": {
+            "constraints-celery.txt", "constraints-spark.txt", "dags", "plugins", "expectations", "dbt_project", "docker",
+        },
         "bi/superset/Dockerfile": {
             "bi/superset/constraints.txt", "bi", "plugins", "dbt_project/models/marts", "docs/indicators.md",
         },
@@ -242,7 +250,7 @@ def test_made_secrets_are_for_their_owner_only_and_long_enough(tmp_path: Path) -
     file = tmp_path / ".env"
     made = make_secrets(file)
     assert file.stat().st_mode & 0o777 == 0o600
-    assert set(made) == SECRET_NAMES
+    assert set(made) == SECRET_NAMES | LAKE_SECRETS
     assert len(set(made.values())) == len(made)
     assert all(len(value) >= 43 for value in made.values())  # 32 bytes in base64
     assert len(base64.b64decode(made["SILLAGE_JWT_KEY"])) == 64
@@ -277,6 +285,32 @@ def test_with_a_postgres_of_ones_own_ours_is_not_started(tmp_path: Path) -> None
     assert services["scheduler"]["environment"]["SILLAGE_WAREHOUSE_URL"] == "postgresql://sillage@db:5433/sillage"
 
 
+def test_the_spark_of_the_lake_is_reached_by_the_other_containers_only() -> None:
+    for name in ("spark-master", "spark-worker"):
+        one = LAKE["services"][name]
+        assert not one.get("ports")
+        assert one["cap_drop"] == ["ALL"]
+        assert one["security_opt"] == ["no-new-privileges:true"]
+        assert one["mem_limit"]
+        # It reads what a run changes by what the driver gives it.
+        assert not one.get("secrets")
+
+
+@needs_compose
+def test_with_a_lake_those_who_run_tasks_know_it_and_nobody_else(tmp_path: Path) -> None:
+    settings = {**make_secrets(tmp_path / ".env"), "SILLAGE_LANDING": str(tmp_path)}
+    beside = ("--file", str(CHECKOUT / "docker" / "lake.yml"), "--profile", "celery")
+    shown = compose(*beside, "config", "--format", "json", **settings)
+    assert shown.returncode == 0, shown.stderr
+    services = json.loads(shown.stdout)["services"]
+    knows = {name for name, one in services.items() if "SILLAGE_LAKE" in (one.get("environment") or {})}
+    assert knows == {"init", "scheduler", "worker"}
+    assert all("lake_writer_password" in str(services[name]["secrets"]) for name in knows)
+    assert services["scheduler"]["environment"]["SILLAGE_WAREHOUSE_URL"]
+    refused = compose(*beside, "config", "--quiet", **{**settings, "SILLAGE_LAKE_WRITER_PASSWORD": ""})
+    assert refused.returncode and "run docker/make-secrets" in refused.stderr
+
+
 @needs_compose
 @pytest.mark.parametrize("missing", [*sorted(SECRET_NAMES), "SILLAGE_LANDING"])
 def test_compose_refuses_by_name_what_is_missing(tmp_path: Path, missing: str) -> None:
@@ -302,23 +336,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         "TRUTH": (folder / "truth.json").read_text(encoding="utf-8"),
     }
     with brought_up(settings):
-        run_everything(settings)
+        run_hours_of(settings, START, END)
         yield settings
-
-
-def run_everything(house: dict[str, str]) -> None:
-    """Take the whole landing zone in one run, as the operator would, and wait for its success."""
-    token = log_in(house, "operator")
-    given = {"logical_date": None, "dag_run_id": "all", "conf": {"window_start": START, "window_end": END}}
-    assert request(house, "PATCH", "/api/v2/dags/tracking", token, {"is_paused": False})[0] == 200
-    assert request(house, "POST", DAG_RUNS, token, given)[0] == 200
-    state = "queued"
-    for _ in range(200):
-        state = request(house, "GET", f"{DAG_RUNS}/all", token)[1]["state"]
-        if state in ("success", "failed"):
-            break
-        time.sleep(3)
-    assert state == "success", compose("logs", "--tail", "60", "scheduler", **house).stdout
 
 
 def query(house: dict[str, str], statement: str, database: str = "sillage") -> list[tuple[Any, ...]]:

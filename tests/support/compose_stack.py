@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -70,14 +71,15 @@ def settings_of(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def brought_up(settings: dict[str, str]) -> Iterator[None]:
-    """Build the image and start the stack of `settings`; all of it is gone at the end."""
+def brought_up(settings: dict[str, str], *beside: str) -> Iterator[None]:
+    """Build the images and start the stack of `settings`, with the files `beside` docker-compose.yml; all of it is gone at the end."""
+    files = [part for name in beside for part in ("--file", str(CHECKOUT / name))]
     try:
-        started = compose("up", "--build", "--detach", "--wait", "--wait-timeout", "600", **settings)
-        assert started.returncode == 0, started.stderr + compose("logs", "--tail", "40", **settings).stdout
+        started = compose(*files, "up", "--build", "--detach", "--wait", "--wait-timeout", "900", **settings)
+        assert started.returncode == 0, started.stderr + compose(*files, "logs", "--tail", "40", **settings).stdout
         yield
     finally:
-        compose("down", "--volumes", "--timeout", "20", **settings)
+        compose(*files, "down", "--volumes", "--timeout", "20", **settings)
 
 
 def request(settings: dict[str, str], method: str, path: str, token: str = "", body: object = None) -> tuple[int, Any]:
@@ -98,6 +100,21 @@ def log_in(settings: dict[str, str], user: str) -> str:
     """A token of `user`."""
     login = {"username": user, "password": settings[f"SILLAGE_UI_{user.upper()}_PASSWORD"]}
     return str(request(settings, "POST", "/auth/token", body=login)[1]["access_token"])
+
+
+def run_hours_of(settings: dict[str, str], start: str, end: str) -> None:
+    """Take the hours from `start` to `end` in one run, as the operator would, and wait for its success."""
+    token = log_in(settings, "operator")
+    given = {"logical_date": None, "dag_run_id": "all", "conf": {"window_start": start, "window_end": end}}
+    assert request(settings, "PATCH", "/api/v2/dags/tracking", token, {"is_paused": False})[0] == 200
+    assert request(settings, "POST", DAG_RUNS, token, given)[0] == 200
+    state = "queued"
+    for _ in range(200):
+        state = request(settings, "GET", f"{DAG_RUNS}/all", token)[1]["state"]
+        if state in ("success", "failed"):
+            break
+        time.sleep(3)
+    assert state == "success", compose("logs", "--tail", "60", "scheduler", **settings).stdout
 
 
 def database_url(settings: dict[str, str], role: str) -> str:

@@ -84,7 +84,8 @@ def test_every_setting_is_documented_exactly_once() -> None:
     files = (settings.__file__, collector_configuration.__file__, CHECKOUT / "bi" / "superset" / "serve.py")
     for file in files:
         read |= set(re.findall(r"given\.get\(\"(SILLAGE_\w+)\"\)", Path(file).read_text(encoding="utf-8")))
-    read |= set(re.findall(r"\$\{(SILLAGE_\w+)", (CHECKOUT / "docker-compose.yml").read_text(encoding="utf-8")))
+    for name in ("docker-compose.yml", "docker/lake.yml"):
+        read |= set(re.findall(r"\$\{(SILLAGE_\w+)", (CHECKOUT / name).read_text(encoding="utf-8")))
     documented = re.findall(r"^#?(SILLAGE_\w+)=", (CHECKOUT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(read) == sorted(documented)
 
