@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from integration.test_any_order import HOURS, empty, worlds
-from sillage import maintenance
+from sillage import backup, maintenance
 from sillage.lake import Lake, command
 from sillage.lake.session import session
 from sillage.lake.upkeep import keep
-from sillage.quickstart.embedded_postgres import Server
+from sillage.quickstart.embedded_postgres import Server, binaries
 from sillage.transform import PublishError
 from sillage.window import HOUR, Window
 from support.hours import rows, run_hours, settings_of, write_file
@@ -119,6 +119,41 @@ def test_a_first_run_takes_over_what_was_published_and_erased_before(
     with lake_of(server, warehouse_url, tmp_path) as lake:
         run_hours(warehouse_url, zone, Window(HOURS[1], HOURS[2]), late_hours=0, force=True)
         assert events_of(lake, pointer(warehouse_url)) == published_events(warehouse_url)
+
+
+def test_a_restored_warehouse_goes_on_with_the_lake(
+    server: Server, warehouse_url: str, other_warehouse: str, tmp_path: Path
+) -> None:
+    zone = tmp_path / "zone"
+    with lake_of(server, warehouse_url, tmp_path) as lake:
+        run_hours(warehouse_url, zone, first_hour(zone), late_hours=0)
+        folder = backup.make(
+            backup.Databases(warehouse_url, tools=[binaries()]),
+            tmp_path / "backups",
+            erasures=tmp_path / "erasures.jsonl",
+            private={},
+            say=print,
+        )
+        before = events_of(lake, pointer(warehouse_url))
+    with settings_of(other_warehouse, zone):
+        backup.restore(backup.open_backup(folder), backup.Databases(other_warehouse, tools=[binaries()]), [], print)
+    with lake_of(server, other_warehouse, tmp_path) as lake:
+        told(lake, other_warehouse, "repair")
+        assert events_of(lake) == before
+        write_file(zone, "canonical", HOURS[1], "more.jsonl", [another_open(HOURS[1])])
+        run_hours(other_warehouse, zone, Window(HOURS[1], HOURS[2]), late_hours=0)
+        assert events_of(lake, pointer(other_warehouse)) == published_events(other_warehouse)
+        assert len(events_of(lake)) == 6
+
+
+def another_open(moment: datetime) -> dict[str, Any]:
+    return {
+        "event_type": "open",
+        "occurred_at": moment.isoformat(),
+        "message_id": "m1",
+        "delivery_id": "d1",
+        "recipient_id": "r1",
+    }
 
 
 def told(lake: Lake | None, url: str, act: str) -> list[str]:

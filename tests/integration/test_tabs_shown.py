@@ -72,7 +72,9 @@ def test_a_delivery_whose_logs_were_dropped_says_so_and_where_they_are(client: T
         assert "Its logs were dropped on" in text
         assert "lake" not in text
         run_sql(
-            house.owner_url, "insert into ops.lake_snapshot (table_name, snapshot_id, run_id) values ('events', 1, 'r')"
+            house.owner_url,
+            "insert into ops.lake_snapshot (table_name, snapshot_id, metadata_location, run_id)"
+            " values ('events', 1, 'm', 'r')",
         )
         assert "Its events stand in the lake" in get(client, "/delivery", id=DELIVERY)
     finally:

@@ -40,8 +40,10 @@ left join {{ source('ops', 'lake_pseudonym') }} as erased on event.recipient_id 
         "do $lake$ begin if exists (select from ops.lake_snapshot) and not exists (select from ops.lake_branch where run_id = '"
             ~ run_id ~ "') then raise exception 'Nothing was published: this warehouse has a lake, and the run wrote nothing into it."
             ~ " Set SILLAGE_LAKE as it was, or give the lake up: sillage lake leave.'; end if; end $lake$",
-        "insert into ops.lake_snapshot as lake_snapshot (table_name, snapshot_id, run_id) select table_name, snapshot_id, run_id from ops.lake_branch"
+        "insert into ops.lake_snapshot as lake_snapshot (table_name, snapshot_id, metadata_location, run_id)"
+            ~ " select table_name, snapshot_id, metadata_location, run_id from ops.lake_branch"
             ~ " where run_id = '" ~ run_id ~ "' on conflict (table_name) do update set snapshot_id = excluded.snapshot_id,"
+            ~ " metadata_location = excluded.metadata_location,"
             ~ " run_id = excluded.run_id, published_at = now(), has_followed = lake_snapshot.has_followed"
             ~ " and lake_snapshot.snapshot_id = excluded.snapshot_id",
         "delete from ops.lake_branch where run_id = '" ~ run_id ~ "'"

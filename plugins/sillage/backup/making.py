@@ -22,7 +22,7 @@ from .databases import Databases
 from .manifest import UNFINISHED, BackupError
 
 # What a run prepares, which no other run uses.
-LEFT_OUT = ("work", "audit")
+LEFT_OUT = ("work", "audit", "lake")
 # A migration or a cleanup may hold a table for a moment; longer than this something hangs.
 LOCK_WAIT = "5min"
 

@@ -22,7 +22,7 @@ from .manifest import Backup, BackupError
 Say = Callable[[str], object]
 
 # What a migration of a new installation makes.
-OURS = ("raw", "ops", "work", "intermediate", "audit", "marts")
+OURS = ("raw", "ops", "work", "intermediate", "audit", "marts", "lake")
 # What nobody has in an installation that never ran.
 LIVED_IN = ("ops.run", "ops.landed_file", "ops.erasure", "public.dag_run")
 

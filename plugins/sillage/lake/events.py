@@ -54,9 +54,10 @@ PROPERTIES = {
 
 @dataclass(frozen=True)
 class Published:
-    """The snapshot that readers may see, and the run that published it."""
+    """The snapshot that readers may see, the file of metadata that has it, and the run that published it."""
 
     snapshot_id: int
+    metadata_location: str
     run_id: str
 
 
@@ -75,16 +76,16 @@ def write(lake: Lake, url: str, run_id: str) -> str:
                 cursor.execute("select distinct unnest(recipient_ids) from ops.erasure")
                 pseudonyms_of(cursor, [name for (name,) in cursor.fetchall()])
             if before and not any(expected.values()):
-                _note(cursor, run_id, before.snapshot_id, expected)
+                _note(cursor, run_id, before.snapshot_id, before.metadata_location, expected)
                 return "This run changes no event, and so nothing in the lake."
         spark = session(lake)
         with told():
             if before is None:
                 # Nobody was told of what is there: a first run that died, or a lake that was given up.
                 spark.sql(f"drop table if exists {TABLE} purge")
-            _make_table(spark, _read(spark, lake, CHANGES, 1).schema)
-            if before:
+            else:
                 agree(spark, before)
+            _make_table(spark, _read(spark, lake, CHANGES, 1).schema)
             branch = _begin_branch(spark, run_id, before)
             if before is None:
                 _append(_read(spark, lake, BEFORE, _readers(_count(connection, BEFORE))), branch)
@@ -94,6 +95,7 @@ def write(lake: Lake, url: str, run_id: str) -> str:
                 _read(spark, lake, CHANGES, _readers(expected["added"])).where("_change in ('add', 'replace')"), branch
             )
             snapshot_id = _snapshot(spark, branch)
+            metadata_location = metadata_of(spark)
             grown = _live_rows(spark, snapshot_id) - _live_rows(spark, root)
         if grown != expected["added"] - expected["removed"]:
             raise LakeError(
@@ -102,7 +104,7 @@ def write(lake: Lake, url: str, run_id: str) -> str:
             )
         with transaction(connection) as cursor:
             turn.assert_held(cursor, run_id, until_commit=True)
-            _note(cursor, run_id, snapshot_id, expected)
+            _note(cursor, run_id, snapshot_id, metadata_location, expected)
     return f"Wrote {counted(expected['added'], 'event')} into the lake, and took {expected['removed']} out, as snapshot {snapshot_id}."
 
 
@@ -129,7 +131,15 @@ def follow(lake: Lake, url: str, *, is_forced: bool = False) -> None:
 
 
 def agree(spark: SparkSession, now: Published) -> None:
-    """Let `main` be the published snapshot. A crash leaves it behind, before it could follow, or upkeep ahead, not yet published."""
+    """Let `main` be the published snapshot. A crash leaves it behind, before it could follow, or upkeep ahead, not yet published.
+
+    A catalog that lacks the table, as a restored warehouse has it, gets it by the metadata that was published.
+    """
+    if not spark.catalog.tableExists(TABLE):
+        spark.sql(f"create namespace if not exists {CATALOG}.{NAMESPACE}")
+        spark.sql(
+            f"call {CATALOG}.system.register_table(table => '{NAMESPACE}.{NAME}', metadata_file => '{now.metadata_location}')"
+        )
     refs = _refs(spark)
     if refs.get("main") == now.snapshot_id:
         return
@@ -145,7 +155,9 @@ def agree(spark: SparkSession, now: Published) -> None:
 
 def published(cursor: Cursor) -> Published | None:
     """What ops.lake_snapshot says; None before the first run with a lake has published."""
-    cursor.execute("select snapshot_id, run_id from ops.lake_snapshot where table_name = %s", (NAME,))
+    cursor.execute(
+        "select snapshot_id, metadata_location, run_id from ops.lake_snapshot where table_name = %s", (NAME,)
+    )
     found = cursor.fetchone()
     return Published(*found) if found else None
 
@@ -191,13 +203,24 @@ def _gist(said: str) -> str:
     return (named or lines or ["no reason is given"])[-1 if named else 0][:500]
 
 
-def _note(cursor: Cursor, run_id: str, snapshot_id: int | None, counts: Mapping[str, int]) -> None:
+def metadata_of(spark: SparkSession) -> str:
+    """The file of metadata that the catalog names now."""
+    log = spark.sql(
+        f"select file from {TABLE}.metadata_log_entries order by timestamp desc, latest_sequence_number desc"
+    )
+    return str(log.first().file)
+
+
+def _note(
+    cursor: Cursor, run_id: str, snapshot_id: int | None, metadata_location: str, counts: Mapping[str, int]
+) -> None:
     """Say what the run is to publish of the lake: the publication takes it from there."""
     cursor.execute(
-        "insert into ops.lake_branch (run_id, table_name, snapshot_id, added_count, removed_count) values (%s, %s, %s, %s, %s)"
-        " on conflict (run_id, table_name) do update set snapshot_id = excluded.snapshot_id, added_count = excluded.added_count,"
+        "insert into ops.lake_branch (run_id, table_name, snapshot_id, metadata_location, added_count, removed_count)"
+        " values (%s, %s, %s, %s, %s, %s) on conflict (run_id, table_name) do update set snapshot_id = excluded.snapshot_id,"
+        " metadata_location = excluded.metadata_location, added_count = excluded.added_count,"
         " removed_count = excluded.removed_count, written_at = now()",
-        (run_id, NAME, snapshot_id, counts["added"], counts["removed"]),
+        (run_id, NAME, snapshot_id, metadata_location, counts["added"], counts["removed"]),
     )
 
 

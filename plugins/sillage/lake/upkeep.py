@@ -16,7 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 from ..counted import counted
 from ..runs import turn
 from ..warehouse import connect, transaction
-from .events import NAME, NAMESPACE, TABLE, agree, current, drop_branches, pseudonyms_of, published, told
+from .events import NAME, NAMESPACE, TABLE, agree, current, drop_branches, metadata_of, pseudonyms_of, published, told
 from .session import CATALOG, Lake, session
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ def _changed(lake: Lake, url: str, work: Callable[[SparkSession, Cursor], str]) 
             drop_branches(spark)
             said = work(spark, cursor)
             cursor.execute(
-                "update ops.lake_snapshot set snapshot_id = %s where table_name = %s", (current(spark), NAME)
+                "update ops.lake_snapshot set snapshot_id = %s, metadata_location = %s where table_name = %s",
+                (current(spark), metadata_of(spark), NAME),
             )
         log.info("%s", said)
         return [said]

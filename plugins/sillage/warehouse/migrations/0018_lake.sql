@@ -7,18 +7,20 @@ comment on schema lake is 'The catalog of the lake: Iceberg''s own tables. The r
 create table ops.lake_snapshot (
     table_name text primary key,
     snapshot_id bigint not null,
+    metadata_location text not null,
     run_id text not null,
     published_at timestamptz not null default now(),
     has_followed boolean not null default false
 );
 comment on table ops.lake_snapshot is
-    'The published snapshot of each table of the lake. Read VERSION AS OF it: main follows a moment later.';
+    'The published snapshot of each table of the lake, and the file of metadata that has it. Read VERSION AS OF it: main follows a moment later.';
 
 -- What a run has written on a branch of its own, and has not published yet.
 create table ops.lake_branch (
     run_id text not null,
     table_name text not null,
     snapshot_id bigint not null,
+    metadata_location text not null,
     added_count bigint not null,
     removed_count bigint not null,
     written_at timestamptz not null default now(),
