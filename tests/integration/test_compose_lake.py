@@ -49,7 +49,7 @@ def test_what_the_run_published_stands_in_the_lake(house: dict[str, str]) -> Non
     assert events
     told = in_scheduler(house, "python", "-m", "sillage", "lake", "show")
     assert f"snapshot {snapshot_id}; main is the same" in told
-    assert re.search(rf"{events:,} rows in|{events} rows in", told)
+    assert re.search(rf"{events:,} events in|{events} events in", told)
 
 
 @pytest.mark.slow

@@ -110,7 +110,7 @@ def test_a_first_run_takes_over_what_was_published_and_erased_before(
         assert found_in_files(lake, [digest]) == set()
         said = told(lake, warehouse_url, "show")
         assert f"snapshot {pointer(warehouse_url)}; main is the same." in said[0]
-        assert said[1].startswith("6 rows in ")
+        assert said[1].startswith("6 events in ")
         assert "no other branch is left" in told(lake, warehouse_url, "repair")[0]
         assert told(lake, warehouse_url, "leave")
         assert told(lake, warehouse_url, "show") == [command.NOT_USED]
@@ -171,8 +171,10 @@ def test_a_warehouse_with_a_lake_publishes_nothing_without_it(
 ) -> None:
     zone = tmp_path / "zone"
     window = first_hour(zone)
-    with lake_of(server, warehouse_url, tmp_path):
+    with lake_of(server, warehouse_url, tmp_path) as lake:
         run_hours(warehouse_url, zone, window, late_hours=0)
+        # What it writes is for its owner.
+        assert not [path for path in Path(lake.folder).rglob("*") if path.stat().st_mode & 0o077]
     with pytest.raises(PublishError, match="this warehouse has a lake, and the run wrote nothing into it"):
         run_hours(warehouse_url, zone, window, late_hours=0)
 

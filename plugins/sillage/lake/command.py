@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from ..counted import counted
 from ..warehouse import connect, transaction
-from .events import TABLE, current, follow, published, told
+from .events import TABLE, current, follow, live_rows, published, told
 from .session import Lake, session
 from .upkeep import erase
 
@@ -28,12 +28,13 @@ def show(lake: Lake, url: str) -> Iterator[str]:
         return
     spark = session(lake)
     with told():
-        files, size, rows = spark.sql(
-            f"select count(*), coalesce(sum(file_size_in_bytes), 0), coalesce(sum(record_count), 0) from {TABLE}.files where content = 0"
-        ).collect()[0]
+        files, size = spark.sql(f"select count(*), coalesce(sum(file_size_in_bytes), 0) from {TABLE}.files").collect()[
+            0
+        ]
+        rows = live_rows(spark, now.snapshot_id)
         main = current(spark)
     yield f"Run {now.run_id} published snapshot {now.snapshot_id}; main is {'the same' if main == now.snapshot_id else main}."
-    yield f"{counted(rows, 'row')} in {counted(files, 'file')} of {size / 1e6:.1f} MB below {lake.folder}."
+    yield f"{counted(rows, 'event')} in {counted(files, 'file')} of {size / 1e6:.1f} MB below {lake.folder}."
 
 
 def repair(lake: Lake, url: str) -> Iterator[str]:

@@ -96,7 +96,7 @@ def write(lake: Lake, url: str, run_id: str) -> str:
             )
             snapshot_id = _snapshot(spark, branch)
             metadata_location = metadata_of(spark)
-            grown = _live_rows(spark, snapshot_id) - _live_rows(spark, root)
+            grown = live_rows(spark, snapshot_id) - live_rows(spark, root)
         if grown != expected["added"] - expected["removed"]:
             raise LakeError(
                 f"The lake would grow by {grown} events, and this run adds {expected['added']} and takes {expected['removed']} out: the"
@@ -327,7 +327,7 @@ def _snapshot(spark: SparkSession, branch: str) -> int | None:
     return _refs(spark).get(branch)
 
 
-def _live_rows(spark: SparkSession, snapshot_id: int | None) -> int:
+def live_rows(spark: SparkSession, snapshot_id: int | None) -> int:
     """How many rows a snapshot holds by Iceberg's own count: those of its files without those that are marked as gone."""
     if snapshot_id is None:
         return 0

@@ -93,6 +93,8 @@ def _of_process(lake: Lake) -> dict[str, str]:
     if lake.master.startswith("local"):
         # Its driver listens; with a cluster the cluster's own configuration says where (SPARK_LOCAL_IP, spark.driver.host).
         chosen |= {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
+        # What it writes into a folder is for its owner; a cluster's workers may be other users.
+        chosen["spark.hadoop.fs.permissions.umask-mode"] = "077"
     if lake.packages and Path(lake.packages).is_dir():
         chosen["spark.jars"] = ",".join(str(jar) for jar in sorted(Path(lake.packages).glob("*.jar")))
     elif lake.packages:
