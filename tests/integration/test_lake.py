@@ -85,8 +85,10 @@ def first_hour(zone: Path) -> Window:
 
 @whole_only
 def test_a_first_run_takes_over_what_was_published_and_erased_before(
-    server: Server, warehouse_url: str, tmp_path: Path
+    server: Server, warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As for an hour that is large: several readers, each with its share of the messages.
+    monkeypatch.setattr("sillage.lake.events.ROWS_A_READER", 2)
     zone = tmp_path / "zone"
     run_hours(warehouse_url, zone, first_hour(zone), late_hours=0)
     with settings_of(warehouse_url, zone):
