@@ -21,7 +21,7 @@ def clean() -> None:
         raw_days=chosen.raw_days,
         tracking_days=chosen.tracking_days,
         rejected_days=chosen.rejected_days,
-        hot_days=chosen.hot_days if chosen.lake else None,
+        hot_days=chosen.hot_days,
     )
     log.info("%s", f"Dropped {counted(len(said), 'partition')}." if said else "Nothing is older than its time.")
 

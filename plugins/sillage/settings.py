@@ -153,6 +153,10 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         spark_packages=given.get("SILLAGE_SPARK_PACKAGES") or "",
         fan_out_mb=whole_number("SILLAGE_FAN_OUT_MB", given.get("SILLAGE_FAN_OUT_MB"), 1024, 1, 2**40),
     )
+    if chosen.hot_days and not chosen.lake:
+        raise SettingError(
+            "SILLAGE_HOT_DAYS leaves logs to the lake, and there is none: set SILLAGE_LAKE (docs/lake.md), or take SILLAGE_HOT_DAYS out."
+        )
     # An hour whose raw records were dropped can only be read again whole, so a late file must not lead back to one.
     if chosen.late_hours > chosen.raw_days * HOURS_A_DAY:
         raise SettingError(

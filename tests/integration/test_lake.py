@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from integration.test_any_order import HOURS, empty, worlds
 from sillage import backup, maintenance
-from sillage.lake import Lake, command
+from sillage.lake import Lake, LakeError, command
 from sillage.lake.session import session
 from sillage.lake.upkeep import keep
 from sillage.quickstart.embedded_postgres import Server, binaries
@@ -177,6 +177,15 @@ def test_a_warehouse_with_a_lake_publishes_nothing_without_it(
         run_hours(warehouse_url, zone, window, late_hours=0)
         # What it writes is for its owner.
         assert not [path for path in Path(lake.folder).rglob("*") if path.stat().st_mode & 0o077]
+        # A disk that is not mounted: what to look at, and nothing is published.
+        away, later = tmp_path / "away", Window(HOURS[1], HOURS[2])
+        Path(lake.folder).rename(away)
+        write_file(zone, "canonical", HOURS[1], "more.jsonl", [another_open(HOURS[1])])
+        with pytest.raises(LakeError, match=r"does not exist.*: see that what SILLAGE_LAKE names is there"):
+            run_hours(warehouse_url, zone, later, late_hours=0)
+        away.rename(lake.folder)
+        run_hours(warehouse_url, zone, later, late_hours=0)
+        assert events_of(lake, pointer(warehouse_url)) == published_events(warehouse_url)
     with pytest.raises(PublishError, match="this warehouse has a lake, and the run wrote nothing into it"):
         run_hours(warehouse_url, zone, window, late_hours=0)
 
@@ -257,6 +266,15 @@ def test_the_lake_forgets_what_is_too_old_and_joins_files(warehouse_url: str, la
     )
     run_hours(warehouse_url, zone, Window(later + 7 * HOUR, later + 8 * HOUR), late_hours=0)
     assert len(events_of(lake, pointer(warehouse_url))) == 7
+    # As the DAG `cleanup` does it, long after: Postgres leaves its logs to the lake, and then the lake forgets them too.
+    with settings_of(warehouse_url, zone), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SILLAGE_HOT_DAYS", "30")
+        maintenance.clean()
+        assert rows(warehouse_url, "select from intermediate.int_event_store") == []
+        assert len(events_of(lake, pointer(warehouse_url))) == 7
+        patch.setenv("SILLAGE_LAKE_DAYS", "30")
+        maintenance.keep_lake()
+        assert events_of(lake, pointer(warehouse_url)) == []
 
 
 def without(found: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:

@@ -71,11 +71,16 @@ def test_a_delivery_whose_logs_were_dropped_says_so_and_where_they_are(client: T
         assert told in text
         assert "Its logs were dropped on" in text
         assert "lake" not in text
+        # It would be refused.
+        assert "Recompute" not in text
         run_sql(
             house.owner_url,
-            "insert into ops.lake_snapshot (table_name, snapshot_id, metadata_location, run_id)"
-            " values ('events', 1, 'm', 'r')",
+            "insert into ops.lake_snapshot (table_name, snapshot_id, metadata_location, run_id, began_at)"
+            " values ('events', 1, 'm', 'r', '2026-01-04 10:00Z')",
         )
         assert "Its events stand in the lake" in get(client, "/delivery", id=DELIVERY)
+        # A lake that began later never had them.
+        run_sql(house.owner_url, "update ops.lake_snapshot set began_at = '2026-01-06 10:00Z'")
+        assert "lake" not in get(client, "/delivery", id=DELIVERY)
     finally:
         run_sql(house.owner_url, "delete from ops.closed_delivery", "delete from ops.lake_snapshot")

@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from sillage.lake.session import session
 from sillage.quickstart.embedded_postgres import Server, free_port
 from sillage.warehouse import roles
 from support.hours import rows
+from support.reader import Reader
 from support.sql import run_sql
 
 DRIVER = Path("/usr/share/java/postgresql.jar")
@@ -109,26 +109,16 @@ def _in_order(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     )
 
 
-class LakeReader:
-    """Reads the lake by the pointer, again and again for as long as the block lasts, and notes where it disagrees with Postgres."""
+class LakeReader(Reader):
+    """Reads the lake by the pointer in the same way, and notes where it disagrees with Postgres."""
 
     def __init__(self, url: str, made: Lake) -> None:
-        self.answers, self.disagreements = 0, list[str]()
-        self._url, self._lake = url, made
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._read)
-
-    def __enter__(self) -> LakeReader:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._is_over.set()
-        self._thread.join()
+        super().__init__(url, pause=0.2)
+        self._lake = made
 
     def _read(self) -> None:
         spark = session(self._lake)
-        while not self._is_over.wait(0.2):
+        while not self._is_over.wait(self._pause):
             ((snapshot_id, count),) = [
                 (row["snapshot_id"], row["count"])
                 for row in rows(

@@ -105,3 +105,9 @@ def test_a_password_file_that_is_missing_is_refused_by_name() -> None:
     given = {"SILLAGE_TABS_URL": "postgresql://me@host/db", "SILLAGE_TABS_PASSWORD_FILE": "/no/such/file"}
     with pytest.raises(SettingError, match="/no/such/file cannot be read"):
         load(given)
+
+
+def test_logs_are_left_to_a_lake_that_there_is() -> None:
+    assert load({"SILLAGE_LAKE": "s3a://bucket/lake", "SILLAGE_HOT_DAYS": "30"}).hot_days == 30
+    with pytest.raises(SettingError, match="SILLAGE_HOT_DAYS leaves logs to the lake, and there is none"):
+        load({"SILLAGE_HOT_DAYS": "30"})

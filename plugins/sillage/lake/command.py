@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from ..counted import counted
 from ..warehouse import connect, transaction
-from .events import TABLE, current, follow, live_rows, published, told
+from .events import TABLE, follow, live_rows, published, snapshot_of, told
 from .session import Lake, session
 from .upkeep import erase
 
@@ -32,7 +32,7 @@ def show(lake: Lake, url: str) -> Iterator[str]:
             0
         ]
         rows = live_rows(spark, now.snapshot_id)
-        main = current(spark)
+        main = snapshot_of(spark)
     yield f"Run {now.run_id} published snapshot {now.snapshot_id}; main is {'the same' if main == now.snapshot_id else main}."
     yield f"{counted(rows, 'event')} in {counted(files, 'file')} of {size / 1e6:.1f} MB below {lake.folder}."
 

@@ -19,6 +19,7 @@ from psycopg2.extensions import cursor as Cursor
 from ..counted import counted
 from ..runs import turn
 from ..warehouse import connect, transaction
+from ..warehouse.roles import LAKE_WRITER
 from .session import CATALOG, Lake, LakeError, SparkTroubleError, jdbc_login, jdbc_url, session
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ TABLE = f"{CATALOG}.{NAMESPACE}.{NAME}"
 KEY = ("delivery_number", "message_key", "recipient_id", "event_key", "window_start")
 # What dbt prepares for it (dbt_project/models/intermediate/work).
 CHANGES, BEFORE = "work.int_events__for_lake", "work.int_events__before_lake"
-WRITER = "lake_writer"
 # A recipient whom nobody named is the digest of the address (dbt's macro resolved).
 DIGEST = re.compile(r"email:[0-9a-f]{32}")
 # As wide as a partition of the event store (dbt's numbers_per_partition): a range of deliveries that were sent near each other.
@@ -89,12 +89,12 @@ def write(lake: Lake, url: str, run_id: str) -> str:
             branch = _begin_branch(spark, run_id, before)
             if before is None:
                 _append(_read(spark, lake, BEFORE, _readers(_count(connection, BEFORE))), branch)
-            root = _snapshot(spark, branch)
+            root = snapshot_of(spark, branch)
             _remove(spark, lake, branch, expected)
             _append(
                 _read(spark, lake, CHANGES, _readers(expected["added"])).where("_change in ('add', 'replace')"), branch
             )
-            snapshot_id = _snapshot(spark, branch)
+            snapshot_id = snapshot_of(spark, branch)
             metadata_location = metadata_of(spark)
             grown = live_rows(spark, snapshot_id) - live_rows(spark, root)
         if grown != expected["added"] - expected["removed"]:
@@ -140,8 +140,7 @@ def agree(spark: SparkSession, now: Published) -> None:
         spark.sql(
             f"call {CATALOG}.system.register_table(table => '{NAMESPACE}.{NAME}', metadata_file => '{now.metadata_location}')"
         )
-    refs = _refs(spark)
-    if refs.get("main") == now.snapshot_id:
+    if snapshot_of(spark) == now.snapshot_id:
         return
     known = {row.snapshot_id for row in spark.sql(f"select snapshot_id from {TABLE}.snapshots").collect()}
     if now.snapshot_id not in known:
@@ -172,11 +171,6 @@ def pseudonyms_of(cursor: Cursor, names: Sequence[str]) -> dict[str, str]:
     return dict(cursor.fetchall())
 
 
-def current(spark: SparkSession) -> int:
-    """The snapshot of `main`."""
-    return _refs(spark)["main"]
-
-
 @contextmanager
 def told() -> Iterator[None]:
     """What Spark raises, as a LakeError of one sentence: its own has the stack of two languages."""
@@ -192,7 +186,9 @@ def told() -> Iterator[None]:
                 "Spark lacks a jar of the lake: SILLAGE_SPARK_PACKAGES names a folder that holds Iceberg's runtime for Spark 3.5 and"
                 f" Postgres' JDBC driver, or their Maven coordinates ({_gist(said)})."
             ) from None
-        raise SparkTroubleError(f"The lake could not be read or written: {_gist(said)}") from None
+        raise SparkTroubleError(
+            f"The lake could not be read or written ({_gist(said)}): see that what SILLAGE_LAKE names is there, and that Spark answers."
+        ) from None
 
 
 def _gist(said: str) -> str:
@@ -243,7 +239,7 @@ def _count(connection: Any, relation: str) -> int:
 
 def _let_read(cursor: Cursor) -> None:
     """A view is made anew by every build, and who owned the old one may read the new one no more."""
-    cursor.execute(f"grant usage on schema work to {WRITER}; grant select on {CHANGES}, {BEFORE} to {WRITER}")
+    cursor.execute(f"grant usage on schema work to {LAKE_WRITER}; grant select on {CHANGES}, {BEFORE} to {LAKE_WRITER}")
 
 
 def _readers(count: int) -> int:
@@ -323,7 +319,8 @@ def _refs(spark: SparkSession) -> dict[str, int]:
     return {row.name: row.snapshot_id for row in spark.sql(f"select name, snapshot_id from {TABLE}.refs").collect()}
 
 
-def _snapshot(spark: SparkSession, branch: str) -> int | None:
+def snapshot_of(spark: SparkSession, branch: str = "main") -> int | None:
+    """The snapshot of a branch; None where there is no such branch, or nothing on it."""
     return _refs(spark).get(branch)
 
 

@@ -16,7 +16,18 @@ from psycopg2.extensions import cursor as Cursor
 from ..counted import counted
 from ..runs import turn
 from ..warehouse import connect, transaction
-from .events import NAME, NAMESPACE, TABLE, agree, current, drop_branches, metadata_of, pseudonyms_of, published, told
+from .events import (
+    NAME,
+    NAMESPACE,
+    TABLE,
+    agree,
+    drop_branches,
+    metadata_of,
+    pseudonyms_of,
+    published,
+    snapshot_of,
+    told,
+)
 from .session import CATALOG, Lake, session
 
 if TYPE_CHECKING:
@@ -120,7 +131,7 @@ def _changed(lake: Lake, url: str, work: Callable[[SparkSession, Cursor], str]) 
             said = work(spark, cursor)
             cursor.execute(
                 "update ops.lake_snapshot set snapshot_id = %s, metadata_location = %s where table_name = %s",
-                (current(spark), metadata_of(spark), NAME),
+                (snapshot_of(spark), metadata_of(spark), NAME),
             )
         log.info("%s", said)
         return [said]

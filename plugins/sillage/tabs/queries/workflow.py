@@ -48,9 +48,10 @@ def failures_of(cursor: Any, run_ids: Sequence[str]) -> dict[str, str]:
 
 
 def closing_of(cursor: Any, delivery_id: str) -> Any | None:
-    """When retention dropped the logs of `delivery_id` (closed_at, UTC), and whether there is a lake (has_lake); None if they are here."""
+    """When retention dropped the logs of `delivery_id` (closed_at, UTC), and whether a lake had them (has_lake); None if they are here."""
     cursor.execute(
-        "select closed_at, exists (select from ops.lake_snapshot) as has_lake from ops.closed_delivery where delivery_id = %s",
+        "select closed_at, exists (select from ops.lake_snapshot where began_at < closed_at) as has_lake"
+        " from ops.closed_delivery where delivery_id = %s",
         (delivery_id,),
     )
     return cursor.fetchone()

@@ -10,7 +10,8 @@ create table ops.lake_snapshot (
     metadata_location text not null,
     run_id text not null,
     published_at timestamptz not null default now(),
-    has_followed boolean not null default false
+    has_followed boolean not null default false,
+    began_at timestamptz not null default now()
 );
 comment on table ops.lake_snapshot is
     'The published snapshot of each table of the lake, and the file of metadata that has it. Read VERSION AS OF it: main follows a moment later.';
